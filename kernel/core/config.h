@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Membership: who the members of a volume are, and what a majority is. */
+#ifndef RAFTBLK_CONFIG_H
+#define RAFTBLK_CONFIG_H
+
+#include "port.h"
+#include "../uapi/raftblk_disk.h"
+
+struct raftblk_addr {
+	u8 family;		/* 4 or 6 */
+	u16 port;
+	u8 ip[16];		/* IPv4 in the first four bytes */
+};
+
+/**
+ * struct raftblk_member - one member, see struct raftblk_disk_member
+ */
+struct raftblk_member {
+	u32 id;
+	u8 flags;		/* RAFTBLK_MEMBER_* */
+	u8 incarnation[16];
+	struct raftblk_addr addr;
+};
+
+/**
+ * struct raftblk_config - a configuration
+ * @index: index of the entry that set it, 0 for the initial one
+ * @next_id: lowest node id never given out; ids are not used twice
+ */
+struct raftblk_config {
+	u64 index;
+	u32 nr;
+	u32 next_id;
+	struct raftblk_member member[RAFTBLK_MAX_MEMBERS];
+};
+
+#define RAFTBLK_CONFIG_BYTES	1536	/* payload of a CONFIG entry: the struct, padded */
+
+void raftblk_config_encode(const struct raftblk_config *c, struct raftblk_disk_config *d);
+
+/* 0, or -EPROTO: no voter, an id twice or 0, unknown flags or family */
+int raftblk_config_decode(struct raftblk_config *c, const struct raftblk_disk_config *d);
+
+/* slot of a member in c->member, or -ENOENT */
+int raftblk_config_find(const struct raftblk_config *c, u32 id);
+
+bool raftblk_config_is_joint(const struct raftblk_config *c);
+
+/* votes in elections and counts for commit: in the outgoing or incoming set */
+static inline bool raftblk_member_votes(const struct raftblk_member *m)
+{
+	return m->flags & (RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW);
+}
+
+/**
+ * raftblk_config_quorum() - is a set of members a majority?
+ * @mask: bit i stands for c->member[i]
+ *
+ * In a joint configuration it must be one of both sets (Raft thesis, 4.3).
+ */
+bool raftblk_config_quorum(const struct raftblk_config *c, u32 mask);
+
+/**
+ * raftblk_config_agreed() - the highest value that a majority has reached
+ * @value: value[i] belongs to c->member[i]
+ *
+ * In a joint configuration: the lower of the two sets' results.
+ */
+u64 raftblk_config_agreed(const struct raftblk_config *c, const u64 *value);
+
+/* Enter a joint configuration: makes member @id a voter of the incoming set. */
+void raftblk_config_promote(struct raftblk_config *c, u32 id);
+
+/* Leave a joint configuration: the incoming set is the only one. */
+void raftblk_config_finish(struct raftblk_config *c);
+
+#endif /* RAFTBLK_CONFIG_H */

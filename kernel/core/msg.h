@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Messages between members, decoded.  wire.h has them encoded. */
+#ifndef RAFTBLK_MSG_H
+#define RAFTBLK_MSG_H
+
+#include "config.h"
+#include "entry.h"
+
+enum raftblk_msg_type {
+	RAFTBLK_MSG_PREVOTE_REQ = 1,	/* term (to be), index, log_term: end of my log; flags */
+	RAFTBLK_MSG_PREVOTE_RESP,	/* term, status: 0 granted; ctx: term asked about */
+	RAFTBLK_MSG_VOTE_REQ,		/* as PREVOTE_REQ */
+	RAFTBLK_MSG_VOTE_RESP,		/* as PREVOTE_RESP */
+	RAFTBLK_MSG_HEARTBEAT,		/* commit, ctx: read round, sent_at */
+	RAFTBLK_MSG_HEARTBEAT_RESP,	/* index: match, ctx and sent_at echoed, flags */
+	RAFTBLK_MSG_APPEND,		/* index, log_term: entry before; commit; nr entries */
+	RAFTBLK_MSG_APPEND_RESP,	/* index: durable match; or REJECT with ctx: index refused, index and log_term: hint */
+	RAFTBLK_MSG_TIMEOUT_NOW,	/* campaign at once */
+	RAFTBLK_MSG_PULL_REQ,		/* let me lead, I want to own; ctx: unique */
+	RAFTBLK_MSG_PULL_RESP,		/* ctx; status: 0 or -errno as positive number; index: owner's node id */
+	RAFTBLK_MSG_READ_REQ,		/* ctx: unique counter */
+	RAFTBLK_MSG_READ_RESP,		/* ctx; index: wait for it to be committed, then read */
+	RAFTBLK_MSG_RELEASE,		/* index: token that is no longer held */
+	RAFTBLK_MSG_JOIN_REQ,		/* body: struct raftblk_member wanted (id 0) */
+	RAFTBLK_MSG_JOIN_RESP,		/* status; body: what a joiner must know */
+	RAFTBLK_MSG_MAX = RAFTBLK_MSG_JOIN_RESP,
+	/* 32 to 47 are kept for catch-up by extents */
+};
+
+/* flags of messages */
+#define RAFTBLK_MSG_F_TRANSFER	0x01	/* (pre)vote: asked for by the leader, overrides its lease */
+#define RAFTBLK_MSG_F_REJECT	0x02	/* append refused */
+#define RAFTBLK_MSG_F_HOLDING	0x04	/* heartbeat resp: I own the device and have it open for writing */
+#define RAFTBLK_MSG_F_BEHIND	0x08	/* heartbeat: my log no longer reaches back to what you need */
+#define RAFTBLK_MSG_F_ALL	0x0f
+
+#define RAFTBLK_MSG_MAX_ENTRIES	64	/* entries of an APPEND, at most */
+#define RAFTBLK_MSG_MAX_BYTES	(4U << 20)	/* payload of an APPEND, at most */
+
+/**
+ * struct raftblk_msg - one message, host byte order
+ * @from: sender; on receipt the connection's authenticated peer
+ * @ent: entries of a received APPEND, @nr of them, payload attached and CRC
+ *	checked.  Each payload reference is the message's.  For one to be sent
+ *	@ent is NULL: the entries are log entries index + 1 ... index + nr.
+ */
+struct raftblk_msg {
+	u8 type;
+	u8 flags;
+	u16 nr;
+	u32 from;
+	u32 to;
+	u32 status;
+	u64 term;
+	u64 index;
+	u64 log_term;
+	u64 commit;
+	u64 ctx;
+	u64 sent_at;
+	struct raftblk_entry *ent;
+};
+
+/* Belongs on the data connection; everything else is control. */
+static inline bool raftblk_msg_is_data(const struct raftblk_msg *m)
+{
+	return m->type == RAFTBLK_MSG_APPEND;
+}
+
+#endif /* RAFTBLK_MSG_H */

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Consensus: elections, replication, commit, read confirmation, transfer,
+ * membership.  After "Consensus: Bridging Theory and Practice" (D. Ongaro,
+ * 2014, "the thesis"), with pre-vote, check-quorum and leases always on.
+ *
+ * A step machine.  Events go in through the functions below; each returns at
+ * once and only changes state.  What follows from the state comes out of
+ * raft_poll(): messages, one at a time, until it has no more.  A message is
+ * made at the moment it is polled, from the state at that moment, so nothing
+ * queues up here and a slow peer costs no memory.
+ *
+ * Persist before you answer: raft_poll() does not hand out a vote, a request
+ * for votes or an acknowledgement before the storage it depends on is durable.
+ * The storage it depends on is named by vote_wanted/vote_durable and
+ * log->durable, so the shell cannot send too early.
+ *
+ * Time is in nanoseconds of a clock that runs through suspend; every event
+ * brings the current time.
+ */
+#ifndef RAFTBLK_RAFT_H
+#define RAFTBLK_RAFT_H
+
+#include "log.h"
+#include "msg.h"
+
+enum raft_role {
+	RAFT_FOLLOWER,
+	RAFT_PRECANDIDATE,
+	RAFT_CANDIDATE,
+	RAFT_LEADER,
+};
+
+/**
+ * struct raft_params - timing and flow control
+ * @election_ns: least time without a leader before an election; followers wait
+ *	a random time between one and two of it.  Also how long a vote is
+ *	withheld after hearing from a leader.
+ * @heartbeat_ns: a leader speaks at least this often
+ * @lease_percent: the lease is this share of election_ns, counted from when the
+ *	heartbeat was sent; the rest is for clocks that drift apart
+ * @window_bytes: most payload on its way to one peer, not acknowledged
+ * @window_entries: likewise entries
+ * @batch_bytes: most payload in one APPEND that has more than one entry
+ * @quorum_reads: do not use the lease, confirm every read with a majority
+ */
+struct raft_params {
+	u64 election_ns;
+	u64 heartbeat_ns;
+	u32 lease_percent;
+	u32 window_bytes;
+	u32 window_entries;
+	u32 batch_bytes;
+	bool quorum_reads;
+};
+
+#define RAFT_PARAMS_DEFAULT { \
+	.election_ns = 1000 * RAFTBLK_NSEC_PER_MSEC, \
+	.heartbeat_ns = 150 * RAFTBLK_NSEC_PER_MSEC, \
+	.lease_percent = 80, \
+	.window_bytes = 8U << 20, \
+	.window_entries = 1024, \
+	.batch_bytes = 512U << 10, \
+	.quorum_reads = false, \
+}
+
+/* How a leader sends to a peer */
+enum raft_progress {
+	RAFT_PROBE,		/* looks for the point where the logs match: one append at a time */
+	RAFT_STREAM,		/* found: appends go out without waiting, within the window */
+	RAFT_BEHIND,		/* what it needs is no longer in the log */
+};
+
+/**
+ * struct raft_peer - what this member knows of, and owes to, another
+ * @id: its node id
+ * @progress: leader only, like the next five
+ * @match: highest index known durable there and equal to ours
+ * @next: next index to send
+ * @inflight_bytes: payload sent above @match
+ * @probe_sent: an append went out in RAFT_PROBE and is not answered; probe_at
+ *	is when it may be sent again
+ * @heard_at: last time anything of this term came from it
+ * @lease_at: sent_at of the newest heartbeat of ours that it answered
+ * @read_acked: newest read round it confirmed
+ * @heartbeat_at: when the next heartbeat is due
+ * @recent: answered since the last check-quorum
+ * @holding: its last answer had RAFTBLK_MSG_F_HOLDING
+ * @voted: answer in the election this member holds: granted or not (@answered)
+ *
+ * What is owed, sent by raft_poll():
+ * @owe_vote_req: a (pre)vote request of this election
+ * @owe_vote_resp: an answer to a (pre)vote request (type, term, status in @vote_resp)
+ * @owe_append_resp: an acknowledgement, or a refusal (in @append_resp)
+ * @owe_heartbeat_resp: echo for @heartbeat_ctx, @heartbeat_sent_at
+ * @owe_timeout_now: campaign at once
+ */
+struct raft_peer {
+	u32 id;
+	enum raft_progress progress;
+	u64 match;
+	u64 next;
+	u32 inflight_bytes;
+	bool probe_sent;
+	u64 probe_at;
+	u64 heard_at;
+	u64 lease_at;
+	u64 read_acked;
+	u64 heartbeat_at;
+	bool recent;
+	bool holding;
+	bool voted;
+	bool answered;
+
+	bool owe_vote_req;
+	bool owe_vote_resp;
+	bool owe_append_resp;
+	bool owe_heartbeat_resp;
+	bool owe_timeout_now;
+	struct {
+		u8 type;
+		u64 term;
+		u64 asked_term;
+		u32 status;
+	} vote_resp;
+	struct {
+		bool reject;
+		u64 rejected;
+		u64 hint_index;
+		u64 hint_term;
+	} append_resp;
+	u64 heartbeat_ctx;
+	u64 heartbeat_sent_at;
+};
+
+#define RAFT_CONFIG_HISTORY	4
+
+/**
+ * struct raft - one member's consensus state
+ * @id: this member
+ * @log: the log; raft appends to it and cuts it
+ * @term, @voted_for: current; durable once vote_durable == vote_wanted
+ * @vote_wanted: generation of (term, voted_for), goes up with each change
+ * @vote_durable: highest generation on stable storage
+ * @leader: leader of @term as far as known, 0 if not
+ * @commit: highest index known committed
+ * @term_start: leader: index of the no-op of this term
+ * @matched: follower: highest index known equal to the leader's log of this
+ *	term; an acknowledgement is min(matched, log->durable), never more
+ * @proof_index: this member may have lost acknowledged entries up to here
+ *	(struct raftblk_disk_ckpt): it does not vote or campaign until an entry
+ *	of a current leader's term is committed in its log
+ * @heard_leader_at: last word from a current leader; start of this member
+ *	counts as one, since what it promised before is forgotten
+ * @election_at: campaign when this time comes
+ * @quorum_at: leader: next check that a majority still answers
+ * @transfer_campaign: this election was asked for by the leader
+ * @transfer_to, @transfer_until: leader: handing over
+ * @lease_lost: a transfer was begun in this term; its TIMEOUT_NOW may arrive
+ *	at any later time and overrides votes withheld for this leader, so the
+ *	lease is not used again before the next term
+ * @read_round: counter of read rounds; goes out with heartbeats
+ * @config: the one in force: the newest in the log, committed or not
+ * @history: configurations before it that the log may be cut back to
+ * @holding: told by the replica: owner with the device open for writing
+ * @random: state of the generator for election times
+ */
+struct raft {
+	u32 id;
+	struct raft_params params;
+	struct raftblk_log *log;
+
+	u64 term;
+	u32 voted_for;
+	u64 vote_wanted;
+	u64 vote_durable;
+	enum raft_role role;
+	u32 leader;
+	u64 commit;
+	u64 term_start;
+	u64 matched;
+	u64 proof_index;
+	u64 heard_leader_at;
+	u64 election_at;
+	u64 quorum_at;
+	bool transfer_campaign;
+	u32 transfer_to;
+	u64 transfer_until;
+	bool lease_lost;
+	u64 read_round;
+	bool holding;
+	u64 random;
+
+	struct raftblk_config config;
+	struct raftblk_config history[RAFT_CONFIG_HISTORY];
+	u32 nr_history;
+
+	struct raft_peer peer[RAFTBLK_MAX_MEMBERS];	/* in the order of config.member; own slot unused but for match */
+	u32 poll_turn;
+};
+
+/**
+ * raft_init() - a follower that has just started
+ * @log: recovered, or empty
+ * @vote: newest durable vote
+ * @config: newest configuration in the log or the checkpoint
+ * @history: configurations before it still above or at the checkpoint, oldest
+ *	first, @nr_history of them (the oldest are dropped beyond RAFT_CONFIG_HISTORY)
+ * @commit: applied_index of the checkpoint
+ * @proof_index: see struct raft
+ * @seed: randomness for election times
+ */
+void raft_init(struct raft *r, u32 id, const struct raft_params *params,
+	       struct raftblk_log *log, const struct raftblk_vote *vote,
+	       const struct raftblk_config *config,
+	       const struct raftblk_config *history, u32 nr_history,
+	       u64 commit, u64 proof_index, u64 now, u64 seed);
+
+/* Time passed. */
+void raft_tick(struct raft *r, u64 now);
+
+/* When raft_tick() is next needed, at the latest. */
+u64 raft_deadline(const struct raft *r);
+
+/**
+ * raft_receive() - a message of consensus came in
+ *
+ * Takes types PREVOTE_REQ to TIMEOUT_NOW.  Payload references of an APPEND's
+ * entries that are put into the log are taken over and set to NULL in
+ * @m->ent; the rest stays the caller's.
+ *
+ * An APPEND for which the log has no room is not answered; the leader tries
+ * again with its next probe.
+ */
+void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m);
+
+/* log->durable moved. */
+void raft_log_durable(struct raft *r, u64 now);
+
+/* The vote of this generation is on stable storage. */
+void raft_vote_durable(struct raft *r, u64 now, u64 generation);
+
+/**
+ * raft_propose() - append an entry as leader
+ * @e: op, token, sector, nsect, bytes, crc, payload.  On success the reference
+ *	to the payload is the log's.
+ *
+ * Return: the index (> 0) through @index and 0; -EREMOTE: not leader;
+ * -EAGAIN: handing over; -ENOSPC: no room before the next checkpoint.
+ */
+int raft_propose(struct raft *r, u64 now, const struct raftblk_entry *e, u64 *index);
+
+/**
+ * raft_propose_config() - begin a change of membership
+ * @c: the new configuration; index is set here
+ *
+ * Return: as raft_propose(); -EBUSY: one is not finished, or this leader's
+ * no-op is not committed yet; -ENOMEM.
+ */
+int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *index);
+
+/**
+ * raft_transfer() - hand leadership to another voter
+ *
+ * Return: 0: begun; the role changes when the other side has won.  -EREMOTE,
+ * -EBUSY (another transfer), -ENOENT (no such voter), -EALREADY (it is us).
+ */
+int raft_transfer(struct raft *r, u64 now, u32 to);
+
+/* True once an entry of the own term is committed: reads and changes may begin. */
+bool raft_leads(const struct raft *r);
+
+/* The lease holds at @now: no other leader can have been elected. */
+bool raft_lease_valid(const struct raft *r, u64 now);
+
+/**
+ * raft_read_begin() - start confirming that this member still leads
+ *
+ * Return: a round for raft_read_confirmed(), never 0.
+ */
+u64 raft_read_begin(struct raft *r, u64 now);
+
+/* Was leadership confirmed after the raft_read_begin() that returned @round?
+ * By the lease (unless quorum_reads), or by answers of a majority to heartbeats
+ * sent after it.  False if raft_leads() is false.
+ */
+bool raft_read_confirmed(const struct raft *r, u64 now, u64 round);
+
+/**
+ * raft_poll() - the next message to send
+ * @ready: bit i: a message to config.member[i] can be sent now; others wait.
+ *	Bits from 16 on: the same for its data connection.
+ *
+ * A message whose payloads are not all in memory is not made; raft_load() says
+ * what is missing.
+ *
+ * Return: false when there is nothing to send.
+ */
+bool raft_poll(struct raft *r, u64 now, u32 ready, struct raftblk_msg *m);
+
+/**
+ * raft_load() - which entries' payloads must be read from the ring to go on
+ * sending to lagging peers
+ *
+ * Return: lowest index at or above @from that is wanted, not in memory and not
+ * being read; 0 if none.
+ */
+u64 raft_load(struct raft *r, u64 from);
+
+/* Highest index up to which entries are in the own log, committed and equal to
+ * what every leader of a later term has: what may be applied (with log->durable).
+ */
+static inline u64 raft_commit(const struct raft *r)
+{
+	return r->commit;
+}
+
+const char *raft_role_name(enum raft_role role);
+
+#endif /* RAFTBLK_RAFT_H */

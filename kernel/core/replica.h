@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One member of a volume: consensus, log, apply, reads, ownership and
+ * checkpoints tied together.  This is what the shell (and the simulator) talks
+ * to.
+ *
+ * A step machine like raft.h: the functions below are events; they change state
+ * and return.  raftblk_replica_next() hands out actions, one at a time, until
+ * it has none; the shell starts each and reports its end with an event.  All
+ * calls for one replica come from one thread at a time (the volume's worker).
+ *
+ * Life of a write, on the owner: submit -> proposed (index, term known; in the
+ * ring and on its way to peers) -> committed -> RAFTBLK_ACT_DONE.  Apply comes
+ * later and is nobody's wait.  While this member does not lead, requests wait.
+ * A request whose entry is cut from the log is proposed anew when this member
+ * leads again and is still the owner; one whose entry stays in the log is done
+ * when it is committed, whoever leads then.
+ */
+#ifndef RAFTBLK_REPLICA_H
+#define RAFTBLK_REPLICA_H
+
+#include "raft.h"
+
+#define RAFTBLK_READ_SEGMENTS	16	/* pieces a read may consist of; more: it waits for apply */
+#define RAFTBLK_APPLY_DEPTH	64	/* entries on their way to the data area */
+#define RAFTBLK_LOAD_DEPTH	16	/* payloads on their way from the ring */
+
+enum raftblk_req_state {
+	RAFTBLK_REQ_NEW,
+	RAFTBLK_REQ_WAITING,	/* write: to be proposed; read: to be confirmed */
+	RAFTBLK_REQ_PROPOSED,	/* write: in the log at (index, term) */
+	RAFTBLK_REQ_READING,	/* read: with the shell */
+	RAFTBLK_REQ_RECHECK,	/* read: data there, leadership to be confirmed again */
+	RAFTBLK_REQ_ENDED,
+};
+
+/**
+ * struct raftblk_segment - one piece of a read
+ * @payload: bytes from @offset of this payload (a reference is held until the
+ *	request ends); NULL: zeros if @zero, else sectors of the data area
+ */
+struct raftblk_segment {
+	u64 sector;
+	u32 nsect;
+	u32 offset;
+	bool zero;
+	struct raftblk_payload *payload;
+};
+
+/**
+ * struct raftblk_req - a request from the block device
+ * @op: RAFTBLK_OP_WRITE, _DISCARD, _ZERO, or RAFTBLK_REQ_READ
+ * @sector: first sector
+ * @nsect: number of sectors
+ * @crc: of @payload
+ * @payload: of a write: the copied data, one reference, taken over by submit.
+ *	The replica keeps one reference until the request ends, so that it can be
+ *	proposed again.
+ *
+ * The rest is the replica's between submit and RAFTBLK_ACT_DONE.
+ *
+ * (FLUSH needs no request: what completed is durable.)
+ */
+struct raftblk_req {
+	u8 op;
+	u64 sector;
+	u32 nsect;
+	u32 crc;
+	struct raftblk_payload *payload;
+
+	struct list_head link;
+	enum raftblk_req_state state;
+	int status;
+	u64 index;
+	u64 term;
+	u64 round;
+	u64 deadline;		/* io-timeout, 0: none */
+	u32 nr_segments;
+	struct raftblk_segment segment[RAFTBLK_READ_SEGMENTS];
+};
+#define RAFTBLK_REQ_READ	0xff
+
+/**
+ * struct raftblk_open - somebody wants to open the device for writing
+ *
+ * Ends with RAFTBLK_ACT_OPENED and @status: 0; -EBUSY: another node that can be
+ * reached is the owner (@owner says which); -ETIMEDOUT: no leader or no
+ * majority until @deadline.
+ */
+struct raftblk_open {
+	u64 deadline;
+	int status;
+	u32 owner;
+	struct list_head link;
+};
+
+/**
+ * struct raftblk_change - a change of membership or leadership somebody asked for
+ * @kind: what
+ * @member: JOIN: incarnation and address of the joiner; id is set to its id
+ * @to: TRANSFER: node id
+ * @status: 0, -EREMOTE (ask @leader), -ETIMEDOUT, -EBUSY, -ENOENT, -ESTALE
+ *	(JOIN: the log no longer reaches back to its start), -ENOSPC (too many)
+ *
+ * Ends with RAFTBLK_ACT_CHANGED.
+ */
+struct raftblk_change {
+	enum {
+		RAFTBLK_CHANGE_JOIN,
+		RAFTBLK_CHANGE_TRANSFER,
+	} kind;
+	struct raftblk_member member;
+	u32 to;
+	u64 deadline;
+	int status;
+	u32 leader;
+	struct list_head link;
+	u64 index;
+	bool started;
+};
+
+enum raftblk_event_type {
+	RAFTBLK_EVENT_ROLE,		/* a: enum raft_role, b: term */
+	RAFTBLK_EVENT_LEADER,		/* a: node id or 0, b: term */
+	RAFTBLK_EVENT_OWNER,		/* a: node id or 0, b: token */
+	RAFTBLK_EVENT_FENCED,		/* a: new owner; the opener here lost its right */
+	RAFTBLK_EVENT_CONFIG,		/* b: index */
+	RAFTBLK_EVENT_BEHIND,		/* this member is behind the leader's log */
+	RAFTBLK_EVENT_FAULT,		/* a: -errno; the member has stopped */
+	RAFTBLK_EVENT_PROVEN,		/* lost entries were fetched again; may vote */
+};
+
+enum raftblk_action_type {
+	RAFTBLK_ACT_SEND,		/* msg: send; entries of an APPEND: from the log, at once (take references) */
+	RAFTBLK_ACT_LOG_WRITE,		/* write: encode and write at once, FUA; then _log_written() */
+	RAFTBLK_ACT_LOG_READ,		/* index, entry: read entry.bytes at ring position entry.pos, check crc; then _log_read() */
+	RAFTBLK_ACT_VOTE_WRITE,		/* vote: write to its slot, FUA; then _vote_written() */
+	RAFTBLK_ACT_CKPT_WRITE,		/* ckpt: write to its slot, FUA; then _ckpt_written() */
+	RAFTBLK_ACT_APPLY,		/* index, entry: carry out on the data area (take a reference); then _applied() */
+	RAFTBLK_ACT_FLUSH,		/* flush the data area; then _flushed() */
+	RAFTBLK_ACT_READ,		/* req: fill it from its segments; then _read_done() */
+	RAFTBLK_ACT_DONE,		/* req: over, req->status; the request is the shell's again */
+	RAFTBLK_ACT_OPENED,		/* open: over */
+	RAFTBLK_ACT_CHANGED,		/* change: over */
+	RAFTBLK_ACT_EVENT,		/* event: tell userspace */
+};
+
+struct raftblk_action {
+	enum raftblk_action_type type;
+	union {
+		struct raftblk_msg msg;
+		struct raftblk_log_write *write;
+		struct {
+			u64 index;
+			struct raftblk_entry entry;	/* a copy */
+		};
+		struct raftblk_vote vote;
+		const struct raftblk_ckpt *ckpt;	/* valid until _ckpt_written() */
+		struct raftblk_req *req;
+		struct raftblk_open *open;
+		struct raftblk_change *change;
+		struct {
+			enum raftblk_event_type type;
+			s64 a;
+			u64 b;
+		} event;
+	};
+};
+
+/**
+ * struct raftblk_replica_params - what can be tuned
+ * @cache_bytes: payload of durable entries kept in memory, at most
+ * @backlog_bytes: a write is not proposed while more payload than this is
+ *	appended and not applied
+ * @ckpt_percent: begin a checkpoint when this much of the log is in use
+ * @idle_ckpt_ns: or this long after the last apply, so that recovery has
+ *	little to do and knows what was durable
+ * @io_timeout_ns: 0: requests wait for a majority for ever
+ */
+struct raftblk_replica_params {
+	struct raft_params raft;
+	u32 cache_bytes;
+	u32 backlog_bytes;
+	u32 ckpt_percent;
+	u64 idle_ckpt_ns;
+	u64 io_timeout_ns;
+};
+
+#define RAFTBLK_REPLICA_PARAMS_DEFAULT { \
+	.raft = RAFT_PARAMS_DEFAULT, \
+	.cache_bytes = 16U << 20, \
+	.backlog_bytes = 16U << 20, \
+	.ckpt_percent = 40, \
+	.idle_ckpt_ns = 500 * RAFTBLK_NSEC_PER_MSEC, \
+	.io_timeout_ns = 0, \
+}
+
+struct raftblk_pending_event {
+	enum raftblk_event_type type;
+	s64 a;
+	u64 b;
+};
+#define RAFTBLK_PENDING_EVENTS	16	/* older ones of the same type are overwritten when full */
+
+/**
+ * struct raftblk_replica - one member
+ * @super: identity and geometry
+ * @raft, @log: see there
+ * @volume_sectors: size of the volume as of the applied entries
+ * @applied: every entry up to here is in the data area (volatile cache)
+ * @apply_next: next entry to hand out for apply
+ * @applying: entries handed out
+ * @ckpt: the newest durable checkpoint
+ * @owner_node, @owner_token: owner by the newest committed OWNER entry
+ * @log_owner_node, @log_owner_token: by the newest in the log, committed or not
+ * @applied_owner_node, @applied_owner_token: as of @applied, for the checkpoint
+ * @openers: writers here; @token: what they hold, 0 while none or fenced
+ * @fenced: they lost their right; everything ends with EIO until the last has closed
+ */
+struct raftblk_replica {
+	struct raftblk_super super;
+	struct raftblk_replica_params params;
+	struct raftblk_payload_ops ops;
+	struct raft raft;
+	struct raftblk_log log;
+	u64 now;
+
+	u64 volume_sectors;
+	u64 applied;
+	u64 apply_next;
+	u32 applying;
+	u32 loading;
+
+	struct raftblk_ckpt ckpt;
+	struct raftblk_ckpt new_ckpt;
+	enum {
+		RAFTBLK_CKPT_IDLE,
+		RAFTBLK_CKPT_WANT_FLUSH,
+		RAFTBLK_CKPT_FLUSHING,
+		RAFTBLK_CKPT_WANT_WRITE,
+		RAFTBLK_CKPT_WRITING,
+	} ckpt_state;
+	u64 ckpt_applied;
+	u64 last_apply_at;
+
+	u64 vote_writing;	/* generation handed out, 0: none */
+
+	u32 owner_node;
+	u64 owner_token;
+	u32 log_owner_node;
+	u64 log_owner_token;
+	u32 applied_owner_node;
+	u64 applied_owner_token;
+
+	u32 openers;
+	u64 token;
+	bool fenced;
+	struct list_head opens;		/* struct raftblk_open, waiting */
+	u64 own_proposed;		/* index of an OWNER entry of ours on its way, 0: none */
+	u64 pull_ctx;
+	u64 pull_at;			/* when to ask the leader again */
+	u64 release_at;
+	struct list_head changes;	/* struct raftblk_change, waiting */
+
+	struct list_head writes;	/* requests WAITING, oldest first */
+	struct list_head proposed;	/* requests PROPOSED */
+	struct list_head reads;		/* reads WAITING or RECHECK */
+	struct list_head reading;	/* reads READING */
+	struct list_head done;		/* ENDED, to be handed out */
+	struct list_head opened;
+	struct list_head changed;
+	u64 unapplied_bytes;
+
+	/* reads of a member that does not lead: the leader is asked */
+	u64 remote_ctx;
+	u64 remote_asked;
+	u64 remote_index;
+	u64 remote_at;
+
+	/* messages of the replica's own (PULL, READ, RELEASE), at most one each way and peer */
+	struct {
+		bool owe_pull_resp, owe_read_resp;
+		u64 pull_ctx, read_ctx, read_round;
+		u32 pull_status, pull_owner;
+	} peer[RAFTBLK_MAX_MEMBERS];
+	bool owe_pull_req, owe_read_req, owe_release;
+
+	int fault;
+	bool stopping;
+	enum raft_role told_role;
+	u32 told_leader;
+	u64 told_term;
+	struct raftblk_pending_event event[RAFTBLK_PENDING_EVENTS];
+	u32 nr_events;
+};
+
+/**
+ * raftblk_replica_init() - a member on its recovered disk
+ * @slot: zeroed array of @super->max_entries
+ * @reader: reads the ring; used only during this call
+ *
+ * Reads the ring (may sleep in @reader->read).  @found tells what recovery
+ * saw, for the log.
+ *
+ * Return: 0 or -errno.
+ */
+int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super *super,
+			 const struct raftblk_vote *vote, const struct raftblk_ckpt *ckpt,
+			 const struct raftblk_replica_params *params,
+			 const struct raftblk_payload_ops *ops,
+			 struct raftblk_entry *slot, const struct raftblk_reader *reader,
+			 u64 now, u64 seed, struct raftblk_recovered *found);
+
+/* Drops all payload references.  No request, open or change may be left:
+ * call raftblk_replica_stop() and drain raftblk_replica_next() first.
+ */
+void raftblk_replica_exit(struct raftblk_replica *rep);
+
+/**
+ * raftblk_replica_stop() - end everything that waits
+ *
+ * Requests, opens and changes end with -ESHUTDOWN (reads that are with the
+ * shell when they come back); no message is sent any more and nothing new is
+ * written.  What is being written still completes.
+ */
+void raftblk_replica_stop(struct raftblk_replica *rep, u64 now);
+
+void raftblk_replica_tick(struct raftblk_replica *rep, u64 now);
+u64 raftblk_replica_deadline(const struct raftblk_replica *rep);
+
+/* A message came from an authenticated peer.  Payload references are taken over. */
+void raftblk_replica_receive(struct raftblk_replica *rep, u64 now, struct raftblk_msg *m);
+
+void raftblk_replica_submit(struct raftblk_replica *rep, u64 now, struct raftblk_req *req);
+void raftblk_replica_open(struct raftblk_replica *rep, u64 now, struct raftblk_open *open);
+/* One writer that had been let in has closed; the last gives the ownership back. */
+void raftblk_replica_close(struct raftblk_replica *rep, u64 now);
+void raftblk_replica_change(struct raftblk_replica *rep, u64 now, struct raftblk_change *c);
+
+/* Ends of actions.  @status: 0 or -errno; a failed write stops the member. */
+void raftblk_replica_log_written(struct raftblk_replica *rep, u64 now, u64 id, int status);
+void raftblk_replica_log_read(struct raftblk_replica *rep, u64 now, u64 index, u64 term,
+			      struct raftblk_payload *p, int status);
+void raftblk_replica_vote_written(struct raftblk_replica *rep, u64 now, u64 generation,
+				  int status);
+void raftblk_replica_ckpt_written(struct raftblk_replica *rep, u64 now, int status);
+void raftblk_replica_applied(struct raftblk_replica *rep, u64 now, u64 index, int status);
+void raftblk_replica_flushed(struct raftblk_replica *rep, u64 now, int status);
+void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now,
+			       struct raftblk_req *req, int status);
+
+/**
+ * raftblk_replica_next() - the next thing to do
+ * @ready: see raft_poll()
+ * Return: false when there is nothing more for now.
+ */
+bool raftblk_replica_next(struct raftblk_replica *rep, u64 now, u32 ready,
+			  struct raftblk_action *a);
+
+/* Leads, with the own term's no-op committed, and the device may be written here. */
+bool raftblk_replica_is_writer(const struct raftblk_replica *rep);
+
+#endif /* RAFTBLK_REPLICA_H */

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * raftblk on-disk format, version 1.
+ *
+ * All integers are little endian.  "sector" is 512 bytes.  A CRC is CRC32C of
+ * the whole structure with its crc field taken as zero.
+ *
+ *   sector 0       superblock A           (4 KiB)
+ *   sector 8       superblock B           (4 KiB, identical copy)
+ *   sector 16, 24  vote slots A, B        (512 bytes each, in a 4 KiB block)
+ *   sector 32, 40  checkpoint slots A, B  (4 KiB each)
+ *   ring_start     the log ring
+ *   data_start     the data area
+ *
+ * Slots alternate: generation g lives in slot g & 1, so a torn write of one
+ * leaves the other; a reader takes the valid slot of highest generation.
+ */
+#ifndef _UAPI_RAFTBLK_DISK_H
+#define _UAPI_RAFTBLK_DISK_H
+
+#include <linux/types.h>
+
+#define RAFTBLK_SUPER_MAGIC	0x1a4b4c4254464152ULL	/* "RAFTBLK\x1a" */
+#define RAFTBLK_VOTE_MAGIC	0x31544f56		/* "VOT1" */
+#define RAFTBLK_CKPT_MAGIC	0x31504b43		/* "CKP1" */
+#define RAFTBLK_RECORD_MAGIC	0x31434552		/* "REC1" */
+#define RAFTBLK_FORMAT_VERSION	1
+
+#define RAFTBLK_META_BYTES	4096	/* size of a superblock and of a slot's block */
+#define RAFTBLK_VOTE_BYTES	512
+#define RAFTBLK_SUPER_SECTOR(i)	((i) * 8)
+#define RAFTBLK_VOTE_SECTOR(g)	(16 + ((g) & 1) * 8)
+#define RAFTBLK_CKPT_SECTOR(g)	(32 + ((g) & 1) * 8)
+#define RAFTBLK_RING_START	2048	/* default: 1 MiB */
+
+#define RAFTBLK_NAME_LEN	32
+#define RAFTBLK_KEY_LEN		32
+#define RAFTBLK_MAX_MEMBERS	16
+
+/**
+ * struct raftblk_disk_super - identity and geometry of a member's device
+ * @magic: RAFTBLK_SUPER_MAGIC
+ * @crc: CRC32C of the 4096 bytes
+ * @version: RAFTBLK_FORMAT_VERSION; another one is refused
+ * @compat: features a reader may ignore
+ * @incompat: features a reader must know
+ * @uuid: the volume
+ * @incarnation: this member's disk; new at every create or join
+ * @key: shared secret of the volume, authenticates peers
+ * @name: volume name, NUL padded
+ * @node_id: this member, 1 or more
+ * @block_size: logical block size of the volume in bytes: 512 or 4096
+ * @ring_start: first sector of the ring
+ * @ring_sectors: its size
+ * @data_start: first sector of the data area
+ * @data_sectors: its size
+ * @volume_sectors: size of the volume when the member was formatted
+ * @log_align: records start at and are padded to multiples of this, in bytes
+ * @max_entries: most entries the log may hold in memory; a power of two
+ * @extent_sectors: size of an extent; a power of two
+ * @minor: preferred minor, or 0xffffffff
+ * @listen_family: 4 or 6
+ * @listen_port: TCP port this member listens on
+ * @listen_addr: address, IPv4 in the first four bytes
+ */
+struct raftblk_disk_super {
+	__le64 magic;
+	__le32 crc;
+	__le32 version;
+	__le64 compat;
+	__le64 incompat;
+	__u8 uuid[16];
+	__u8 incarnation[16];
+	__u8 key[RAFTBLK_KEY_LEN];
+	__u8 name[RAFTBLK_NAME_LEN];
+	__le32 node_id;
+	__le32 block_size;
+	__le64 ring_start;
+	__le64 ring_sectors;
+	__le64 data_start;
+	__le64 data_sectors;
+	__le64 volume_sectors;
+	__le32 log_align;
+	__le32 max_entries;
+	__le32 extent_sectors;
+	__le32 minor;
+	__u8 listen_addr[16];
+	__le16 listen_port;
+	__u8 listen_family;
+	__u8 reserved[3885];
+};
+
+/**
+ * struct raftblk_disk_vote - what a member promised in elections
+ * @durable_index: highest log index known durable when this was written;
+ *	evidence for recovery, see struct raftblk_disk_record
+ */
+struct raftblk_disk_vote {
+	__le32 magic;
+	__le32 crc;
+	__u8 uuid[16];
+	__le64 generation;
+	__le64 term;
+	__le32 voted_for;
+	__le32 reserved0;
+	__le64 durable_index;
+	__u8 reserved[456];
+};
+
+/* A member's rights, struct raftblk_disk_member.flags */
+#define RAFTBLK_MEMBER_OLD	0x01	/* voter in the outgoing set */
+#define RAFTBLK_MEMBER_NEW	0x02	/* voter in the incoming set */
+#define RAFTBLK_MEMBER_PROMOTE	0x04	/* learner that becomes a voter by itself */
+#define RAFTBLK_MEMBER_WITNESS	0x08	/* has no data area */
+
+/**
+ * struct raftblk_disk_member - one member of a configuration
+ * @id: node id
+ * @flags: RAFTBLK_MEMBER_*; a voter has OLD and NEW, a learner neither; where
+ *	they differ for any member the configuration is joint
+ */
+struct raftblk_disk_member {
+	__le32 id;
+	__u8 flags;
+	__u8 family;
+	__le16 port;
+	__u8 addr[16];
+	__u8 incarnation[16];
+	__u8 reserved[24];
+};
+
+/**
+ * struct raftblk_disk_config - membership; payload of a CONFIG entry, padded
+ *	with zeros to a multiple of 512 bytes, and part of the checkpoint
+ */
+struct raftblk_disk_config {
+	__le32 nr;
+	__le32 next_id;
+	__le64 reserved;
+	struct raftblk_disk_member member[RAFTBLK_MAX_MEMBERS];
+};
+
+/**
+ * struct raftblk_disk_ckpt - checkpoint
+ * @applied_index: every entry up to here is in the data area, flushed
+ * @applied_term: its term
+ * @replay_pos: ring position of the record that holds @applied_index + 1, or
+ *	the tail where there was none; recovery starts here
+ * @replay_prev_crc: header CRC of the record before @replay_pos, 0 if none
+ * @retain_pos: ring position of the oldest record kept for peers that lag;
+ *	a hint: where it no longer reads well recovery starts at @replay_pos
+ * @retain_prev_crc: likewise
+ * @durable_index: highest index known durable when this was written
+ * @proof_index: 0, or this member lost entries up to here that it may have
+ *	acknowledged: it may not vote until it has fetched them again
+ * @owner_node: owner as of @applied_index, 0 for none
+ * @owner_token: index of the entry that made it so
+ * @volume_sectors: size of the volume as of @applied_index
+ * @config_index: index of the entry that set @config, 0 for the initial one
+ */
+struct raftblk_disk_ckpt {
+	__le32 magic;
+	__le32 crc;
+	__u8 uuid[16];
+	__le64 generation;
+	__le64 applied_index;
+	__le64 applied_term;
+	__le64 replay_pos;
+	__le64 retain_pos;
+	__le32 replay_prev_crc;
+	__le32 retain_prev_crc;
+	__le64 durable_index;
+	__le64 proof_index;
+	__le32 owner_node;
+	__le32 reserved0;
+	__le64 owner_token;
+	__le64 volume_sectors;
+	__le64 config_index;
+	struct raftblk_disk_config config;
+	__u8 reserved[2936];
+};
+
+/* Operations of entries, struct raftblk_disk_desc.op */
+#define RAFTBLK_OP_NOOP		0	/* first entry of a term */
+#define RAFTBLK_OP_WRITE	1	/* payload: nsect * 512 bytes */
+#define RAFTBLK_OP_DISCARD	2
+#define RAFTBLK_OP_ZERO		3
+#define RAFTBLK_OP_OWNER	4	/* sector: node id, 0 releases */
+#define RAFTBLK_OP_CONFIG	5	/* payload: struct raftblk_disk_config */
+#define RAFTBLK_OP_RESIZE	6	/* sector: new size of the volume */
+#define RAFTBLK_OP_MAX		6
+
+/**
+ * struct raftblk_disk_desc - one entry, in a record and on the wire
+ * @op: RAFTBLK_OP_*
+ * @bytes: length of the payload, a multiple of 512
+ * @sector: first sector of the volume it concerns (see RAFTBLK_OP_*)
+ * @nsect: how many
+ * @crc: CRC32C of the payload, 0 where there is none
+ * @term: term in which a leader created the entry
+ * @token: ownership token it was written under, 0 for none
+ */
+struct raftblk_disk_desc {
+	__u8 op;
+	__u8 flags;
+	__le16 reserved;
+	__le32 bytes;
+	__le64 sector;
+	__le32 nsect;
+	__le32 crc;
+	__le64 term;
+	__le64 token;
+	__le64 reserved2;
+};
+
+/**
+ * struct raftblk_disk_record - a batch of entries, written with one I/O
+ * @crc: CRC32C of the header: this struct, the descriptors and the padding
+ *	behind them, @header_sectors * 512 bytes in all
+ * @uuid: the volume
+ * @pos: ring position of this record, in sectors since the volume was made;
+ *	it lies at ring_start + pos % ring_sectors (a record may run over the end
+ *	of the ring and go on at its start).  A record of an earlier lap has
+ *	another position, and so does one that a user copied into the volume.
+ * @first_index: index of the first entry.  If it is not above the last index
+ *	seen so far, the record replaces the suffix from it on: nothing in the
+ *	ring is ever overwritten to cut the log.
+ * @prev_term: term of the entry before
+ * @known_durable: highest index known durable here when this was written; a
+ *	record that does not read back at or below it is corruption, not a tear
+ * @commit: highest index known committed here when this was written
+ * @prev_crc: @crc of the record before this one in the ring.  Without it, a
+ *	record left over behind a torn one could be taken for the continuation
+ *	of the record that replaced the torn one.
+ * @nr: number of descriptors
+ * @header_sectors: length of the header
+ * @payload_sectors: length of the payloads, which follow in order
+ */
+struct raftblk_disk_record {
+	__le32 magic;
+	__le32 crc;
+	__u8 uuid[16];
+	__le64 pos;
+	__le64 first_index;
+	__le64 prev_term;
+	__le64 known_durable;
+	__le64 commit;
+	__le32 prev_crc;
+	__le32 payload_sectors;
+	__le16 nr;
+	__le16 header_sectors;
+	__le32 reserved;
+	struct raftblk_disk_desc desc[];
+};
+
+#define RAFTBLK_RECORD_HEADER_MAX	4096	/* bytes */
+#define RAFTBLK_RECORD_MAX_ENTRIES	64	/* fits into RAFTBLK_RECORD_HEADER_MAX */
+
+#endif /* _UAPI_RAFTBLK_DISK_H */
