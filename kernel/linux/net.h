@@ -24,7 +24,10 @@ struct netlink_ext_ack;
 int raftblk_net_start(struct raftblk_volume *vol, struct netlink_ext_ack *extack);
 
 /* Close every connection; when it returns no callback and no work of this
- * volume's net runs any more.  May sleep; not from the worker.
+ * volume's net runs any more, and vol->net is NULL.  May sleep; not from the
+ * worker, which has been stopped before or at least calls nothing of what is
+ * marked "worker only" below any more.  raftblk_volume_kick() may still be
+ * called until it returns.
  */
 void raftblk_net_stop(struct raftblk_volume *vol);
 
@@ -49,7 +52,13 @@ u32 raftblk_net_ready(struct raftblk_volume *vol);
  */
 void raftblk_net_send(struct raftblk_volume *vol, const struct raftblk_msg *m);
 
-/* Worker only: for status. */
+/* Worker only: push what has been queued into the sockets.  To be called at the
+ * end of a round of raftblk_net_send(), so that the messages of one round share
+ * segments; otherwise they leave with the next raftblk_net_work().
+ */
+void raftblk_net_flush(struct raftblk_volume *vol);
+
+/* Worker only: for status.  @slot: of the current configuration's member[]. */
 struct raftblk_net_stat {
 	bool connected[2];		/* control, data */
 	u64 tx_bytes, rx_bytes;
