@@ -83,8 +83,9 @@ enum raft_progress {
  * @heard_at: last time anything of this term came from it
  * @lease_at: sent_at of the newest heartbeat of ours that it answered
  * @read_acked: newest read round it confirmed
- * @heartbeat_at: when the next heartbeat is due
- * @recent: answered since the last check-quorum
+ * @heartbeat_at: when the next heartbeat falls due
+ * @progress_at: when @match last moved or, if later, when the first append above
+ *	it was sent; too long ago means that appends were lost with a connection
  * @holding: its last answer had RAFTBLK_MSG_F_HOLDING
  * @voted: answer in the election this member holds: granted or not (@answered)
  *
@@ -93,6 +94,7 @@ enum raft_progress {
  * @owe_vote_resp: an answer to a (pre)vote request (type, term, status in @vote_resp)
  * @owe_append_resp: an acknowledgement, or a refusal (in @append_resp)
  * @owe_heartbeat_resp: echo for @heartbeat_ctx, @heartbeat_sent_at
+ * @owe_heartbeat: a heartbeat
  * @owe_timeout_now: campaign at once
  */
 struct raft_peer {
@@ -107,7 +109,7 @@ struct raft_peer {
 	u64 lease_at;
 	u64 read_acked;
 	u64 heartbeat_at;
-	bool recent;
+	u64 progress_at;
 	bool holding;
 	bool voted;
 	bool answered;
@@ -116,6 +118,7 @@ struct raft_peer {
 	bool owe_vote_resp;
 	bool owe_append_resp;
 	bool owe_heartbeat_resp;
+	bool owe_heartbeat;
 	bool owe_timeout_now;
 	struct {
 		u8 type;
@@ -153,7 +156,8 @@ struct raft_peer {
  * @heard_leader_at: last word from a current leader; start of this member
  *	counts as one, since what it promised before is forgotten
  * @election_at: campaign when this time comes
- * @quorum_at: leader: next check that a majority still answers
+ * @tick_at: leader: when it next looks after heartbeats and its majority
+ * @behind: the leader's log no longer reaches back to what this member needs
  * @transfer_campaign: this election was asked for by the leader
  * @transfer_to, @transfer_until: leader: handing over
  * @lease_lost: a transfer was begun in this term; its TIMEOUT_NOW may arrive
@@ -162,6 +166,7 @@ struct raft_peer {
  * @read_round: counter of read rounds; goes out with heartbeats
  * @config: the one in force: the newest in the log, committed or not
  * @history: configurations before it that the log may be cut back to
+ * @incoming: work space for the next configuration
  * @holding: told by the replica: owner with the device open for writing
  * @random: state of the generator for election times
  */
@@ -182,7 +187,8 @@ struct raft {
 	u64 proof_index;
 	u64 heard_leader_at;
 	u64 election_at;
-	u64 quorum_at;
+	u64 tick_at;
+	bool behind;
 	bool transfer_campaign;
 	u32 transfer_to;
 	u64 transfer_until;
@@ -194,6 +200,7 @@ struct raft {
 	struct raftblk_config config;
 	struct raftblk_config history[RAFT_CONFIG_HISTORY];
 	u32 nr_history;
+	struct raftblk_config incoming;
 
 	struct raft_peer peer[RAFTBLK_MAX_MEMBERS];	/* in the order of config.member; own slot unused but for match */
 	u32 poll_turn;
@@ -237,6 +244,9 @@ void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m);
 /* log->durable moved. */
 void raft_log_durable(struct raft *r, u64 now);
 
+/* A new data connection to this peer: what was on its way before is lost. */
+void raft_peer_connected(struct raft *r, u64 now, u32 id);
+
 /* The vote of this generation is on stable storage. */
 void raft_vote_durable(struct raft *r, u64 now, u64 generation);
 
@@ -253,6 +263,9 @@ int raft_propose(struct raft *r, u64 now, const struct raftblk_entry *e, u64 *in
 /**
  * raft_propose_config() - begin a change of membership
  * @c: the new configuration; index is set here
+ *
+ * The caller's @c is used up; a joint configuration is left, and a learner that
+ * has caught up promoted, without being asked.
  *
  * Return: as raft_propose(); -EBUSY: one is not finished, or this leader's
  * no-op is not committed yet; -ENOMEM.

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The follower's side of replication. */
+#include "raft_internal.h"
+
+/*
+ * Rule 3.  Durable here is not enough: what is durable may be a suffix that
+ * this leader never had.  Matched is not enough: it may be lost in a crash.
+ */
+u64 raft_ack_index(const struct raft *r)
+{
+#ifdef RAFTBLK_PLANT_ACK_BEFORE_DURABLE
+	return r->matched;
+#endif
+	return min(r->matched, r->log->durable);
+}
+
+/*
+ * A message from a leader.  Returns false if it is none of ours: an old term's
+ * (it is told, or a member with a higher term could never be led again).
+ */
+static bool raft_follow(struct raft *r, u64 now, const struct raftblk_msg *m)
+{
+	struct raft_peer *p = raft_peer(r, m->from);
+
+	if (m->term < r->term) {
+		if (p) {
+			p->owe_append_resp = true;
+			p->append_resp.reject = false;
+		}
+		return false;
+	}
+	/* Two leaders of one term: a broken peer.  Never follow it. */
+	if (m->term == r->term && (r->role == RAFT_LEADER ||
+				   (r->leader && r->leader != m->from)))
+		return false;
+	if (m->term > r->term || r->role != RAFT_FOLLOWER || r->leader != m->from)
+		raft_become_follower(r, now, m->term, m->from);
+	r->heard_leader_at = now;
+	raft_election_reset(r, now);
+	return true;
+}
+
+/* Rule 3: never past what is known to be equal to the leader's log. */
+static void raft_follow_commit(struct raft *r, u64 commit)
+{
+	commit = min(commit, r->matched);
+	if (commit > r->commit) {
+		r->commit = commit;
+		r->log->commit = commit;
+	}
+	raft_proof_check(r);
+}
+
+static void raft_refuse(struct raft *r, const struct raftblk_msg *m)
+{
+	struct raft_peer *p = raft_peer(r, m->from);
+	u64 hint = min(m->index, r->log->last);
+
+	if (!p)
+		return;
+	/*
+	 * The highest index that could match: terms only grow along a log, so
+	 * whole runs of entries with a higher term are skipped at once.
+	 */
+	while (hint > r->commit && hint >= r->log->first &&
+	       raftblk_log_term(r->log, hint) > m->log_term)
+		hint--;
+	p->owe_append_resp = true;
+	p->append_resp.reject = true;
+	p->append_resp.rejected = m->index;
+	p->append_resp.hint_index = hint;
+	p->append_resp.hint_term = raftblk_log_term(r->log, hint);
+}
+
+/* Does the log have what the leader has before the entries it sends? */
+static bool raft_has_prev(const struct raft *r, const struct raftblk_msg *m)
+{
+	if (m->index > r->log->last)
+		return false;
+	/* Committed entries are in every leader's log (Leader Completeness). */
+	if (m->index <= r->commit)
+		return true;
+	return raftblk_log_term(r->log, m->index) == m->log_term;
+}
+
+/*
+ * Put one entry at @index.  False: no room, or it is malformed; then the
+ * rest of the message is of no use either.
+ */
+static bool raft_follow_entry(struct raft *r, u64 index, struct raftblk_entry *e)
+{
+	if (index <= r->commit)
+		return true;
+	if (index <= r->log->last) {
+#ifndef RAFTBLK_PLANT_CUT_ON_DUPLICATE
+		/*
+		 * Rule 4: known already.  A late duplicate of a short append must
+		 * not cut entries behind it that were acknowledged since.
+		 */
+		if (raftblk_log_term(r->log, index) == e->term)
+			return true;
+#endif
+		raftblk_log_cut(r->log, index);
+		raft_config_cut(r, index);
+		r->matched = min(r->matched, index - 1);
+	}
+	if (e->op == RAFTBLK_OP_CONFIG) {
+		if (!e->payload || e->bytes < sizeof(struct raftblk_disk_config))
+			return false;
+		if (!raftblk_log_has_room(r->log, e->bytes))
+			return false;
+		if (raft_config_appended(r, index, r->log->ops.map(e->payload)))
+			return false;
+	}
+	if (raftblk_log_append(r->log, e)) {
+		if (e->op == RAFTBLK_OP_CONFIG)
+			raft_config_cut(r, index);
+		return false;
+	}
+	e->payload = NULL;
+	return true;
+}
+
+void raft_receive_append(struct raft *r, u64 now, const struct raftblk_msg *m)
+{
+	struct raft_peer *p;
+	u64 index;
+	u32 i;
+
+	if (!raft_follow(r, now, m))
+		return;
+	if (!raft_has_prev(r, m)) {
+		raft_refuse(r, m);
+		return;
+	}
+	for (i = 0; i < m->nr; i++)
+		if (!raft_follow_entry(r, m->index + 1 + i, &m->ent[i]))
+			break;
+	index = m->index + i;
+	r->matched = max(r->matched, index);
+	raft_follow_commit(r, m->commit);
+
+	/* What is not durable yet is acknowledged when it is. */
+	p = raft_peer(r, m->from);
+	if (p && raft_ack_index(r) >= index) {
+		p->owe_append_resp = true;
+		p->append_resp.reject = false;
+	}
+}
+
+void raft_receive_heartbeat(struct raft *r, u64 now, const struct raftblk_msg *m)
+{
+	struct raft_peer *p;
+
+	if (!raft_follow(r, now, m))
+		return;
+	r->behind = m->flags & RAFTBLK_MSG_F_BEHIND;
+	raft_follow_commit(r, m->commit);
+	p = raft_peer(r, m->from);
+	if (p) {
+		p->owe_heartbeat_resp = true;
+		p->heartbeat_ctx = m->ctx;
+		p->heartbeat_sent_at = m->sent_at;
+	}
+}

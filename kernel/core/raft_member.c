@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Membership: joint consensus, learner first (thesis, 4.2.1 and 4.3). */
+#include "crc.h"
+#include "raft_internal.h"
+
+/* A learner is promoted when no more than this many entries are missing. */
+#define RAFT_PROMOTE_LAG	64
+
+static void raft_peer_init(struct raft *r, struct raft_peer *p, u32 id)
+{
+	memset(p, 0, sizeof(*p));
+	p->id = id;
+	p->next = r->log->last + 1;
+	p->progress = RAFT_PROBE;
+}
+
+/*
+ * Peers lie in the order of the configuration's members.  Keep what is known
+ * of those that stay; sorting in place, since two arrays of them are too large
+ * for a kernel stack.
+ */
+void raft_peers_rebuild(struct raft *r, const struct raftblk_config *config)
+{
+	u32 nr_old = r->config.nr;
+	struct raft_peer tmp;
+	u32 i, j;
+
+	for (i = 0; i < config->nr; i++) {
+		u32 id = config->member[i].id;
+
+		for (j = i; j < nr_old && r->peer[j].id != id; j++)
+			;
+		if (j < nr_old) {
+			tmp = r->peer[i];
+			r->peer[i] = r->peer[j];
+			r->peer[j] = tmp;
+			continue;
+		}
+		/* New: make room by moving the one that lies here behind the rest. */
+		if (i < nr_old && nr_old < RAFTBLK_MAX_MEMBERS)
+			r->peer[nr_old++] = r->peer[i];
+		raft_peer_init(r, &r->peer[i], id);
+	}
+	r->config = *config;
+	r->poll_turn = 0;
+	/* A learner that has just become a voter: its election time was "never". */
+	if (r->role != RAFT_LEADER && r->election_at == RAFT_NEVER)
+		raft_election_reset(r, r->heard_leader_at);
+}
+
+/*
+ * A configuration is in force from the moment it is in the log, committed or
+ * not: two majorities that do not overlap could act at once otherwise.
+ */
+int raft_config_appended(struct raft *r, u64 index, const void *payload)
+{
+	struct raftblk_config *old;
+
+	if (r->nr_history == RAFT_CONFIG_HISTORY) {
+		memmove(r->history, r->history + 1,
+			(RAFT_CONFIG_HISTORY - 1) * sizeof(r->history[0]));
+		r->nr_history--;
+	}
+	old = &r->history[r->nr_history++];
+	*old = r->config;
+	/* Decode into the slot after the copy: no configuration on the stack. */
+	if (raftblk_config_decode(&r->incoming, payload)) {
+		r->nr_history--;
+		return -EPROTO;
+	}
+	r->incoming.index = index;
+	raft_peers_rebuild(r, &r->incoming);
+	return 0;
+}
+
+/* The log was cut at @index: back to the configuration before. */
+void raft_config_cut(struct raft *r, u64 index)
+{
+	while (r->config.index >= index && r->nr_history) {
+		r->incoming = r->history[--r->nr_history];
+		raft_peers_rebuild(r, &r->incoming);
+	}
+}
+
+int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *index)
+{
+	struct raftblk_entry e = { .op = RAFTBLK_OP_CONFIG, .bytes = RAFTBLK_CONFIG_BYTES };
+	int err;
+
+	(void)now;
+	if (r->role != RAFT_LEADER)
+		return -EREMOTE;
+	if (r->transfer_to)
+		return -EAGAIN;
+	/*
+	 * One at a time, and not before an entry of the own term is committed:
+	 * with two unfinished changes old and new majorities need not overlap.
+	 */
+	if (!raft_leads(r) || r->config.index > r->commit)
+		return -EBUSY;
+	e.payload = r->log->ops.alloc(r->log->ops.ctx, e.bytes);
+	if (!e.payload)
+		return -ENOMEM;
+	raftblk_config_encode(c, r->log->ops.map(e.payload));
+	e.crc = raftblk_crc(r->log->ops.map(e.payload), e.bytes);
+	err = raft_append_own(r, &e, index);
+	if (err) {
+		r->log->ops.put(e.payload);
+		return err;
+	}
+	return raft_config_appended(r, *index, r->log->ops.map(e.payload));
+}
+
+/* A learner that wants to vote and has caught up, or NULL. */
+static const struct raftblk_member *raft_ready_learner(const struct raft *r)
+{
+	u32 i;
+
+	for (i = 0; i < r->config.nr; i++) {
+		const struct raftblk_member *m = &r->config.member[i];
+
+		if ((m->flags & RAFTBLK_MEMBER_PROMOTE) && !raftblk_member_votes(m) &&
+		    r->peer[i].progress == RAFT_STREAM &&
+		    r->peer[i].match + RAFT_PROMOTE_LAG >= r->log->last)
+			return m;
+	}
+	return NULL;
+}
+
+/*
+ * The leader's part in a change that is under way: leave the joint
+ * configuration once it is committed; begin one for a learner that is ready.
+ */
+void raft_config_step(struct raft *r, u64 now)
+{
+	const struct raftblk_member *m;
+	int slot = raftblk_config_find(&r->config, r->id);
+	u64 index;
+
+	if (!raft_leads(r) || r->config.index > r->commit || r->transfer_to)
+		return;
+	if (raftblk_config_is_joint(&r->config)) {
+		r->incoming = r->config;
+		raftblk_config_finish(&r->incoming);
+		raft_propose_config(r, now, &r->incoming, &index);
+		return;
+	}
+	/* Not a member any more, and all that made it so is committed. */
+	if (slot < 0 || !raftblk_member_votes(&r->config.member[slot])) {
+		raft_become_follower(r, now, r->term, 0);
+		return;
+	}
+	m = raft_ready_learner(r);
+	if (m) {
+		r->incoming = r->config;
+		raftblk_config_promote(&r->incoming, m->id);
+		raft_propose_config(r, now, &r->incoming, &index);
+	}
+}
