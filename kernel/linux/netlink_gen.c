@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Made by userspace/gen/specgen from Documentation/netlink/raftblk.yaml; do not edit. */
+#include "netlink_gen.h"
+
+static const struct netlink_range_validation raftblk_volume_minor_range = {
+	.max	= 1048575,
+};
+
+/* RAFTBLK_CMD_UP */
+static const struct nla_policy raftblk_up_nl_policy[RAFTBLK_A_VOLUME_PATH + 1] = {
+	[RAFTBLK_A_VOLUME_PATH] = { .type = NLA_NUL_STRING, .len = 4095, },
+};
+
+/* RAFTBLK_CMD_DOWN */
+static const struct nla_policy raftblk_down_nl_policy[RAFTBLK_A_VOLUME_FORCE + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+	[RAFTBLK_A_VOLUME_FORCE] = { .type = NLA_FLAG, },
+};
+
+/* RAFTBLK_CMD_GET */
+static const struct nla_policy raftblk_get_nl_policy[RAFTBLK_A_VOLUME_MINOR + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+};
+
+/* RAFTBLK_CMD_TOKEN */
+static const struct nla_policy raftblk_token_nl_policy[RAFTBLK_A_VOLUME_MINOR + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+};
+
+/* RAFTBLK_CMD_TRANSFER */
+static const struct nla_policy raftblk_transfer_nl_policy[RAFTBLK_A_VOLUME_TO + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+	[RAFTBLK_A_VOLUME_TO] = NLA_POLICY_MIN(NLA_U32, 1),
+};
+
+/* RAFTBLK_CMD_SET */
+static const struct nla_policy raftblk_set_nl_policy[RAFTBLK_A_VOLUME_QUORUM_READS + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+	[RAFTBLK_A_VOLUME_IO_TIMEOUT] = { .type = NLA_U32, },
+	[RAFTBLK_A_VOLUME_QUORUM_READS] = NLA_POLICY_MAX(NLA_U8, 1),
+};
+
+static const struct nla_policy raftblk_address_nl_policy[RAFTBLK_A_ADDRESS_PORT + 1] = {
+	[RAFTBLK_A_ADDRESS_IP] = NLA_POLICY_RANGE(NLA_BINARY, 4, 16),
+	[RAFTBLK_A_ADDRESS_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
+};
+
+/* RAFTBLK_CMD_JOIN */
+static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_INCARNATION + 1] = {
+	[RAFTBLK_A_JOIN_REMOTE] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
+	[RAFTBLK_A_JOIN_LOCAL] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
+	[RAFTBLK_A_JOIN_UUID] = NLA_POLICY_EXACT_LEN(16),
+	[RAFTBLK_A_JOIN_KEY] = NLA_POLICY_EXACT_LEN(32),
+	[RAFTBLK_A_JOIN_INCARNATION] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct genl_ops raftblk_nl_ops[] = {
+	{
+		.cmd		= RAFTBLK_CMD_UP,
+		.doit		= raftblk_nl_up_doit,
+		.policy		= raftblk_up_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_PATH,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_DOWN,
+		.doit		= raftblk_nl_down_doit,
+		.policy		= raftblk_down_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_FORCE,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_GET,
+		.doit		= raftblk_nl_get_doit,
+		.start		= raftblk_nl_get_start,
+		.dumpit		= raftblk_nl_get_dumpit,
+		.policy		= raftblk_get_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_MINOR,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_TOKEN,
+		.doit		= raftblk_nl_token_doit,
+		.policy		= raftblk_token_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_MINOR,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_TRANSFER,
+		.doit		= raftblk_nl_transfer_doit,
+		.policy		= raftblk_transfer_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_TO,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_SET,
+		.doit		= raftblk_nl_set_doit,
+		.policy		= raftblk_set_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_QUORUM_READS,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_JOIN,
+		.doit		= raftblk_nl_join_doit,
+		.policy		= raftblk_join_do_nl_policy,
+		.maxattr	= RAFTBLK_A_JOIN_INCARNATION,
+		.flags		= GENL_ADMIN_PERM,
+	},
+};
+
+static const struct genl_multicast_group raftblk_nl_mcgrps[] = {
+	[RAFTBLK_NLGRP_EVENTS] = { .name = "events", },
+};
+
+/*
+ * parallel_ops: coming up waits for the disk and joining for the network.  Under
+ * the mutex of generic netlink every user of it in the system would wait along.
+ */
+struct genl_family raftblk_nl_family __ro_after_init = {
+	.name		= RAFTBLK_FAMILY_NAME,
+	.version	= RAFTBLK_FAMILY_VERSION,
+	.netnsok	= false,
+	.parallel_ops	= true,
+	.module		= THIS_MODULE,
+	.ops		= raftblk_nl_ops,
+	.n_ops		= ARRAY_SIZE(raftblk_nl_ops),
+	.mcgrps		= raftblk_nl_mcgrps,
+	.n_mcgrps	= ARRAY_SIZE(raftblk_nl_mcgrps),
+};

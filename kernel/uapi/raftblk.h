@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/* Made by userspace/gen/specgen from Documentation/netlink/raftblk.yaml; do not edit. */
+/*
+ * Control of replicated volumes.  A volume is named by its name or by the minor
+ * number of its block device, never by both.  Sizes are in bytes, times in
+ * milliseconds.  Every refusal carries a sentence in the extended
+ * acknowledgement.
+ */
+#ifndef _UAPI_RAFTBLK_H
+#define _UAPI_RAFTBLK_H
+
+#define RAFTBLK_FAMILY_NAME	"raftblk"
+#define RAFTBLK_FAMILY_VERSION	1
+
+/* The multicast group that has one message per event. */
+#define RAFTBLK_MCGRP_EVENTS	"events"
+
+/* TCP port a member listens on where none is given. */
+#define RAFTBLK_DEFAULT_PORT	7450
+
+/**
+ * enum raftblk_role - What a member is in the current term.
+ * @RAFTBLK_ROLE_FOLLOWER: Takes entries from the leader, or waits for one.
+ * @RAFTBLK_ROLE_PRECANDIDATE: Asks whether an election could be won.
+ * @RAFTBLK_ROLE_CANDIDATE: Asks for votes.
+ * @RAFTBLK_ROLE_LEADER: Orders the entries of the log.
+ */
+enum raftblk_role {
+	RAFTBLK_ROLE_FOLLOWER = 0,
+	RAFTBLK_ROLE_PRECANDIDATE = 1,
+	RAFTBLK_ROLE_CANDIDATE = 2,
+	RAFTBLK_ROLE_LEADER = 3,
+};
+
+/**
+ * enum raftblk_progress - How the leader sends to a member.
+ * @RAFTBLK_PROGRESS_PROBE: Looks for the point where the logs match.
+ * @RAFTBLK_PROGRESS_STREAM: Entries go out without waiting.
+ * @RAFTBLK_PROGRESS_BEHIND: What it needs is no longer in the log.
+ */
+enum raftblk_progress {
+	RAFTBLK_PROGRESS_PROBE = 0,
+	RAFTBLK_PROGRESS_STREAM = 1,
+	RAFTBLK_PROGRESS_BEHIND = 2,
+};
+
+/**
+ * enum raftblk_member_flag - The rights of a member.  Where OLD and NEW differ the
+ *	configuration is joint.
+ * @RAFTBLK_MEMBER_FLAG_OLD: Voter in the outgoing set.
+ * @RAFTBLK_MEMBER_FLAG_NEW: Voter in the incoming set.
+ * @RAFTBLK_MEMBER_FLAG_PROMOTE: Learner that becomes a voter by itself.
+ * @RAFTBLK_MEMBER_FLAG_WITNESS: Has no data area.
+ */
+enum raftblk_member_flag {
+	RAFTBLK_MEMBER_FLAG_OLD = 1,
+	RAFTBLK_MEMBER_FLAG_NEW = 2,
+	RAFTBLK_MEMBER_FLAG_PROMOTE = 4,
+	RAFTBLK_MEMBER_FLAG_WITNESS = 8,
+};
+
+/**
+ * enum raftblk_event_type - What happened.
+ * @RAFTBLK_EVENT_TYPE_UP: The volume was brought up here.
+ * @RAFTBLK_EVENT_TYPE_DOWN: The volume was taken down here.
+ * @RAFTBLK_EVENT_TYPE_ROLE: This member's role changed (role, term).
+ * @RAFTBLK_EVENT_TYPE_LEADER: The leader is another one, or not known (node-id, term).
+ * @RAFTBLK_EVENT_TYPE_OWNER: The owner is another one, or there is none (node-id, token).
+ * @RAFTBLK_EVENT_TYPE_FENCED: The openers here lost the right to write (node-id of the new
+ *	owner).
+ * @RAFTBLK_EVENT_TYPE_CONFIG: The membership changed (index).
+ * @RAFTBLK_EVENT_TYPE_BEHIND: This member needs entries that its leader's log no longer
+ *	has.
+ * @RAFTBLK_EVENT_TYPE_FAULT: This member stopped (error).
+ * @RAFTBLK_EVENT_TYPE_PROVEN: Entries this member had lost are here again; it may vote.
+ */
+enum raftblk_event_type {
+	RAFTBLK_EVENT_TYPE_UP = 0,
+	RAFTBLK_EVENT_TYPE_DOWN = 1,
+	RAFTBLK_EVENT_TYPE_ROLE = 2,
+	RAFTBLK_EVENT_TYPE_LEADER = 3,
+	RAFTBLK_EVENT_TYPE_OWNER = 4,
+	RAFTBLK_EVENT_TYPE_FENCED = 5,
+	RAFTBLK_EVENT_TYPE_CONFIG = 6,
+	RAFTBLK_EVENT_TYPE_BEHIND = 7,
+	RAFTBLK_EVENT_TYPE_FAULT = 8,
+	RAFTBLK_EVENT_TYPE_PROVEN = 9,
+};
+
+/**
+ * enum raftblk_a_volume - A volume as this member sees it.
+ * @RAFTBLK_A_VOLUME_PAD: for alignment
+ * @RAFTBLK_A_VOLUME_PATH: The lower device. (string)
+ * @RAFTBLK_A_VOLUME_NAME: Name of the volume. (string)
+ * @RAFTBLK_A_VOLUME_MINOR: Minor number; the block device is /dev/raftblk followed by it.
+ *	(u32)
+ * @RAFTBLK_A_VOLUME_FORCE: Take down although the device is open; requests that wait end
+ *	with an error. (flag)
+ * @RAFTBLK_A_VOLUME_UUID: The volume's UUID. (binary)
+ * @RAFTBLK_A_VOLUME_KEY: The secret that members know each other by. (binary)
+ * @RAFTBLK_A_VOLUME_TO: Node id to hand leadership to. (u32)
+ * @RAFTBLK_A_VOLUME_IO_TIMEOUT: Requests that wait this long for a majority fail; 0, they
+ *	wait for ever. (u32)
+ * @RAFTBLK_A_VOLUME_QUORUM_READS: 1, confirm every read with a majority; 0, use the
+ *	leader's lease. (u8)
+ * @RAFTBLK_A_VOLUME_SIZE: Size of the volume. (u64)
+ * @RAFTBLK_A_VOLUME_BLOCK_SIZE: Logical block size. (u32)
+ * @RAFTBLK_A_VOLUME_NODE_ID: This member. (u32)
+ * @RAFTBLK_A_VOLUME_ROLE: enum raftblk_role. (u32)
+ * @RAFTBLK_A_VOLUME_TERM: (u64)
+ * @RAFTBLK_A_VOLUME_LEADER: Node id of the leader, 0 if not known. (u32)
+ * @RAFTBLK_A_VOLUME_OWNER: Node id of the owner, 0 for none. (u32)
+ * @RAFTBLK_A_VOLUME_OWNER_TOKEN: Index of the entry that made it so. (u64)
+ * @RAFTBLK_A_VOLUME_OPENERS: How often the device is open for writing here. (u32)
+ * @RAFTBLK_A_VOLUME_FENCED: 1 if the openers here lost their right to write and must
+ *	close. (u8)
+ * @RAFTBLK_A_VOLUME_QUORUM: 1 if a majority answers; for a member that does not lead, if
+ *	it knows a leader. (u8)
+ * @RAFTBLK_A_VOLUME_COMMIT: Highest index known durable on a majority. (u64)
+ * @RAFTBLK_A_VOLUME_APPLIED: Every entry up to here is in the data area. (u64)
+ * @RAFTBLK_A_VOLUME_FIRST: Lowest index in the log. (u64)
+ * @RAFTBLK_A_VOLUME_LAST: Highest index in the log. (u64)
+ * @RAFTBLK_A_VOLUME_DURABLE: Highest index on this member's stable storage. (u64)
+ * @RAFTBLK_A_VOLUME_CHECKPOINT: Index of the durable checkpoint. (u64)
+ * @RAFTBLK_A_VOLUME_LOG_SIZE: Size of the ring. (u64)
+ * @RAFTBLK_A_VOLUME_LOG_USAGE: Percent of the log that cannot be reused before the next
+ *	checkpoint. (u32)
+ * @RAFTBLK_A_VOLUME_PROOF: This member lost entries up to here that it may have
+ *	acknowledged and does not vote until it has them again. (u64)
+ * @RAFTBLK_A_VOLUME_FAULT: The member has stopped; negative errno. (s32)
+ * @RAFTBLK_A_VOLUME_CONFIG_INDEX: Index of the entry that set the membership. (u64)
+ * @RAFTBLK_A_VOLUME_MEMBER: One for each member. Nest of RAFTBLK_A_MEMBER_*. (nest)
+ */
+enum raftblk_a_volume {
+	RAFTBLK_A_VOLUME_PAD = 1,
+	RAFTBLK_A_VOLUME_PATH,
+	RAFTBLK_A_VOLUME_NAME,
+	RAFTBLK_A_VOLUME_MINOR,
+	RAFTBLK_A_VOLUME_FORCE,
+	RAFTBLK_A_VOLUME_UUID,
+	RAFTBLK_A_VOLUME_KEY,
+	RAFTBLK_A_VOLUME_TO,
+	RAFTBLK_A_VOLUME_IO_TIMEOUT,
+	RAFTBLK_A_VOLUME_QUORUM_READS,
+	RAFTBLK_A_VOLUME_SIZE,
+	RAFTBLK_A_VOLUME_BLOCK_SIZE,
+	RAFTBLK_A_VOLUME_NODE_ID,
+	RAFTBLK_A_VOLUME_ROLE,
+	RAFTBLK_A_VOLUME_TERM,
+	RAFTBLK_A_VOLUME_LEADER,
+	RAFTBLK_A_VOLUME_OWNER,
+	RAFTBLK_A_VOLUME_OWNER_TOKEN,
+	RAFTBLK_A_VOLUME_OPENERS,
+	RAFTBLK_A_VOLUME_FENCED,
+	RAFTBLK_A_VOLUME_QUORUM,
+	RAFTBLK_A_VOLUME_COMMIT,
+	RAFTBLK_A_VOLUME_APPLIED,
+	RAFTBLK_A_VOLUME_FIRST,
+	RAFTBLK_A_VOLUME_LAST,
+	RAFTBLK_A_VOLUME_DURABLE,
+	RAFTBLK_A_VOLUME_CHECKPOINT,
+	RAFTBLK_A_VOLUME_LOG_SIZE,
+	RAFTBLK_A_VOLUME_LOG_USAGE,
+	RAFTBLK_A_VOLUME_PROOF,
+	RAFTBLK_A_VOLUME_FAULT,
+	RAFTBLK_A_VOLUME_CONFIG_INDEX,
+	RAFTBLK_A_VOLUME_MEMBER,
+
+	__RAFTBLK_A_VOLUME_MAX,
+	RAFTBLK_A_VOLUME_MAX = (__RAFTBLK_A_VOLUME_MAX - 1)
+};
+
+/**
+ * enum raftblk_a_address - Where a member listens.
+ * @RAFTBLK_A_ADDRESS_IP: 4 bytes of IPv4 or 16 of IPv6, network byte order. (binary)
+ * @RAFTBLK_A_ADDRESS_PORT: TCP port, host byte order. (u16)
+ */
+enum raftblk_a_address {
+	RAFTBLK_A_ADDRESS_IP = 1,
+	RAFTBLK_A_ADDRESS_PORT,
+
+	__RAFTBLK_A_ADDRESS_MAX,
+	RAFTBLK_A_ADDRESS_MAX = (__RAFTBLK_A_ADDRESS_MAX - 1)
+};
+
+/**
+ * enum raftblk_a_member - A member of a volume; everything from progress on only where it
+ *	is known.
+ * @RAFTBLK_A_MEMBER_PAD: for alignment
+ * @RAFTBLK_A_MEMBER_ID: (u32)
+ * @RAFTBLK_A_MEMBER_FLAGS: enum raftblk_member_flag. (u32)
+ * @RAFTBLK_A_MEMBER_ADDRESS: Nest of RAFTBLK_A_ADDRESS_*. (nest)
+ * @RAFTBLK_A_MEMBER_INCARNATION: UUID of the member's disk. (binary)
+ * @RAFTBLK_A_MEMBER_SELF: 1 for the member that answers. (u8)
+ * @RAFTBLK_A_MEMBER_PROGRESS: Leader only. enum raftblk_progress. (u32)
+ * @RAFTBLK_A_MEMBER_MATCH: Leader only; highest index known durable there and equal to the
+ *	leader's. (u64)
+ * @RAFTBLK_A_MEMBER_LAG: Entries it has still to confirm. (u64)
+ * @RAFTBLK_A_MEMBER_LAG_BYTES: Payload of those entries. (u64)
+ * @RAFTBLK_A_MEMBER_HEARD: How long ago the last message of this term came from it. (u64)
+ * @RAFTBLK_A_MEMBER_CONNECTED_CONTROL: (u8)
+ * @RAFTBLK_A_MEMBER_CONNECTED_DATA: (u8)
+ * @RAFTBLK_A_MEMBER_TX_BYTES: (u64)
+ * @RAFTBLK_A_MEMBER_RX_BYTES: (u64)
+ * @RAFTBLK_A_MEMBER_TX_MESSAGES: (u64)
+ * @RAFTBLK_A_MEMBER_RX_MESSAGES: (u64)
+ * @RAFTBLK_A_MEMBER_RECONNECTS: (u64)
+ * @RAFTBLK_A_MEMBER_LAST_ERROR: Why the last attempt to connect failed; negative errno.
+ *	(s32)
+ */
+enum raftblk_a_member {
+	RAFTBLK_A_MEMBER_PAD = 1,
+	RAFTBLK_A_MEMBER_ID,
+	RAFTBLK_A_MEMBER_FLAGS,
+	RAFTBLK_A_MEMBER_ADDRESS,
+	RAFTBLK_A_MEMBER_INCARNATION,
+	RAFTBLK_A_MEMBER_SELF,
+	RAFTBLK_A_MEMBER_PROGRESS,
+	RAFTBLK_A_MEMBER_MATCH,
+	RAFTBLK_A_MEMBER_LAG,
+	RAFTBLK_A_MEMBER_LAG_BYTES,
+	RAFTBLK_A_MEMBER_HEARD,
+	RAFTBLK_A_MEMBER_CONNECTED_CONTROL,
+	RAFTBLK_A_MEMBER_CONNECTED_DATA,
+	RAFTBLK_A_MEMBER_TX_BYTES,
+	RAFTBLK_A_MEMBER_RX_BYTES,
+	RAFTBLK_A_MEMBER_TX_MESSAGES,
+	RAFTBLK_A_MEMBER_RX_MESSAGES,
+	RAFTBLK_A_MEMBER_RECONNECTS,
+	RAFTBLK_A_MEMBER_LAST_ERROR,
+
+	__RAFTBLK_A_MEMBER_MAX,
+	RAFTBLK_A_MEMBER_MAX = (__RAFTBLK_A_MEMBER_MAX - 1)
+};
+
+/**
+ * enum raftblk_a_join - What a machine that wants to be a member says and is told.
+ * @RAFTBLK_A_JOIN_PAD: for alignment
+ * @RAFTBLK_A_JOIN_REMOTE: Any member of the volume. Nest of RAFTBLK_A_ADDRESS_*. (nest)
+ * @RAFTBLK_A_JOIN_LOCAL: Where the new member will listen. Nest of RAFTBLK_A_ADDRESS_*.
+ *	(nest)
+ * @RAFTBLK_A_JOIN_UUID: The volume's UUID. (binary)
+ * @RAFTBLK_A_JOIN_KEY: The volume's key. (binary)
+ * @RAFTBLK_A_JOIN_INCARNATION: A new UUID, for the new member's disk. (binary)
+ * @RAFTBLK_A_JOIN_NAME: The volume's name. (string)
+ * @RAFTBLK_A_JOIN_NODE_ID: The new member's id. (u32)
+ * @RAFTBLK_A_JOIN_BLOCK_SIZE: (u32)
+ * @RAFTBLK_A_JOIN_SIZE: Size of the volume. (u64)
+ * @RAFTBLK_A_JOIN_LOG_SIZE: Size of the leader's ring. (u64)
+ * @RAFTBLK_A_JOIN_EXTENT_SIZE: Size of an extent. (u32)
+ * @RAFTBLK_A_JOIN_NEXT_ID: Lowest node id never given out. (u32)
+ * @RAFTBLK_A_JOIN_MEMBER: The members, with the new one as a learner. Nest of
+ *	RAFTBLK_A_MEMBER_*. (nest)
+ */
+enum raftblk_a_join {
+	RAFTBLK_A_JOIN_PAD = 1,
+	RAFTBLK_A_JOIN_REMOTE,
+	RAFTBLK_A_JOIN_LOCAL,
+	RAFTBLK_A_JOIN_UUID,
+	RAFTBLK_A_JOIN_KEY,
+	RAFTBLK_A_JOIN_INCARNATION,
+	RAFTBLK_A_JOIN_NAME,
+	RAFTBLK_A_JOIN_NODE_ID,
+	RAFTBLK_A_JOIN_BLOCK_SIZE,
+	RAFTBLK_A_JOIN_SIZE,
+	RAFTBLK_A_JOIN_LOG_SIZE,
+	RAFTBLK_A_JOIN_EXTENT_SIZE,
+	RAFTBLK_A_JOIN_NEXT_ID,
+	RAFTBLK_A_JOIN_MEMBER,
+
+	__RAFTBLK_A_JOIN_MAX,
+	RAFTBLK_A_JOIN_MAX = (__RAFTBLK_A_JOIN_MAX - 1)
+};
+
+/**
+ * enum raftblk_a_event - One event; which of the fields are there depends on the type.
+ * @RAFTBLK_A_EVENT_PAD: for alignment
+ * @RAFTBLK_A_EVENT_TYPE: enum raftblk_event_type. (u32)
+ * @RAFTBLK_A_EVENT_NAME: Name of the volume. (string)
+ * @RAFTBLK_A_EVENT_MINOR: Minor number of its block device. (u32)
+ * @RAFTBLK_A_EVENT_NODE_ID: (u32)
+ * @RAFTBLK_A_EVENT_ROLE: enum raftblk_role. (u32)
+ * @RAFTBLK_A_EVENT_TERM: (u64)
+ * @RAFTBLK_A_EVENT_TOKEN: (u64)
+ * @RAFTBLK_A_EVENT_INDEX: (u64)
+ * @RAFTBLK_A_EVENT_ERROR: (s32)
+ */
+enum raftblk_a_event {
+	RAFTBLK_A_EVENT_PAD = 1,
+	RAFTBLK_A_EVENT_TYPE,
+	RAFTBLK_A_EVENT_NAME,
+	RAFTBLK_A_EVENT_MINOR,
+	RAFTBLK_A_EVENT_NODE_ID,
+	RAFTBLK_A_EVENT_ROLE,
+	RAFTBLK_A_EVENT_TERM,
+	RAFTBLK_A_EVENT_TOKEN,
+	RAFTBLK_A_EVENT_INDEX,
+	RAFTBLK_A_EVENT_ERROR,
+
+	__RAFTBLK_A_EVENT_MAX,
+	RAFTBLK_A_EVENT_MAX = (__RAFTBLK_A_EVENT_MAX - 1)
+};
+
+/**
+ * enum raftblk_cmd - Commands.
+ * @RAFTBLK_CMD_UP: Bring up the member whose lower device this is. In: path. Out: name,
+ *	minor. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_DOWN: Take a volume down; its lower device is free afterwards. In: name,
+ *	minor, force. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_GET: State of one volume, or of all; never the key. In: name, minor. Out:
+ *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
+ *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
+ *	log-size, log-usage, proof, fault, io-timeout, quorum-reads, config-index, member. Also
+ *	as a dump.
+ * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
+ *	key. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.
+ *	In: name, minor, to. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_SET: Tune a volume, on this member and until it is taken down. In: name,
+ *	minor, io-timeout, quorum-reads. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
+ *	voter by itself. Nothing is written here: the caller formats the disk with what the
+ *	answer says and brings it up. In: remote, local, uuid, key, incarnation. Out: name,
+ *	uuid, node-id, block-size, size, log-size, extent-size, next-id, member. Needs
+ *	CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
+ *	node-id, role, term, token, index, error.
+ */
+enum raftblk_cmd {
+	RAFTBLK_CMD_UP = 1,
+	RAFTBLK_CMD_DOWN,
+	RAFTBLK_CMD_GET,
+	RAFTBLK_CMD_TOKEN,
+	RAFTBLK_CMD_TRANSFER,
+	RAFTBLK_CMD_SET,
+	RAFTBLK_CMD_JOIN,
+	RAFTBLK_CMD_EVENT,
+
+	__RAFTBLK_CMD_MAX,
+	RAFTBLK_CMD_MAX = (__RAFTBLK_CMD_MAX - 1)
+};
+
+#endif /* _UAPI_RAFTBLK_H */

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Made by userspace/gen/specgen from Documentation/netlink/raftblk.yaml; do not edit. */
+#include "spec_gen.h"
+
+static const char *const spec_role_names[] = {
+	"follower",
+	"precandidate",
+	"candidate",
+	"leader",
+};
+
+const struct spec_enum spec_role = {
+	.names = spec_role_names,
+	.nr = 4,
+};
+
+static const char *const spec_progress_names[] = {
+	"probe",
+	"stream",
+	"behind",
+};
+
+const struct spec_enum spec_progress = {
+	.names = spec_progress_names,
+	.nr = 3,
+};
+
+static const char *const spec_member_flag_names[] = {
+	"old",
+	"new",
+	"promote",
+	"witness",
+};
+
+const struct spec_enum spec_member_flag = {
+	.names = spec_member_flag_names,
+	.nr = 4,
+};
+
+static const char *const spec_event_type_names[] = {
+	"up",
+	"down",
+	"role",
+	"leader",
+	"owner",
+	"fenced",
+	"config",
+	"behind",
+	"fault",
+	"proven",
+};
+
+const struct spec_enum spec_event_type = {
+	.names = spec_event_type_names,
+	.nr = 10,
+};
+
+static const struct spec_attr spec_set_volume_attrs[] = {
+	[RAFTBLK_A_VOLUME_PAD] = {
+		.name = "pad", .type = SPEC_PAD,
+	},
+	[RAFTBLK_A_VOLUME_PATH] = {
+		.name = "path", .type = SPEC_STRING, .max_len = 4095,
+	},
+	[RAFTBLK_A_VOLUME_NAME] = {
+		.name = "name", .type = SPEC_STRING, .max_len = 31,
+	},
+	[RAFTBLK_A_VOLUME_MINOR] = {
+		.name = "minor", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_FORCE] = {
+		.name = "force", .type = SPEC_FLAG,
+	},
+	[RAFTBLK_A_VOLUME_UUID] = {
+		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len = 16,
+	},
+	[RAFTBLK_A_VOLUME_KEY] = {
+		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32, .max_len = 32,
+	},
+	[RAFTBLK_A_VOLUME_TO] = {
+		.name = "to", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_IO_TIMEOUT] = {
+		.name = "io_timeout", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_QUORUM_READS] = {
+		.name = "quorum_reads", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_VOLUME_SIZE] = {
+		.name = "size", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_BLOCK_SIZE] = {
+		.name = "block_size", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_NODE_ID] = {
+		.name = "node_id", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_ROLE] = {
+		.name = "role", .type = SPEC_U32, .values = &spec_role,
+	},
+	[RAFTBLK_A_VOLUME_TERM] = {
+		.name = "term", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_LEADER] = {
+		.name = "leader", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_OWNER] = {
+		.name = "owner", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_OWNER_TOKEN] = {
+		.name = "owner_token", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_OPENERS] = {
+		.name = "openers", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_FENCED] = {
+		.name = "fenced", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_VOLUME_QUORUM] = {
+		.name = "quorum", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_VOLUME_COMMIT] = {
+		.name = "commit", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_APPLIED] = {
+		.name = "applied", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_FIRST] = {
+		.name = "first", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_LAST] = {
+		.name = "last", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_DURABLE] = {
+		.name = "durable", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_CHECKPOINT] = {
+		.name = "checkpoint", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_LOG_SIZE] = {
+		.name = "log_size", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_LOG_USAGE] = {
+		.name = "log_usage", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_PROOF] = {
+		.name = "proof", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_FAULT] = {
+		.name = "fault", .type = SPEC_S32,
+	},
+	[RAFTBLK_A_VOLUME_CONFIG_INDEX] = {
+		.name = "config_index", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_MEMBER] = {
+		.name = "member", .type = SPEC_NEST, .nested = &spec_set_member, .multi = true,
+	},
+};
+
+const struct spec_set spec_set_volume = {
+	.attrs = spec_set_volume_attrs,
+	.max = RAFTBLK_A_VOLUME_MAX,
+};
+
+static const struct spec_attr spec_set_address_attrs[] = {
+	[RAFTBLK_A_ADDRESS_IP] = {
+		.name = "ip", .type = SPEC_BINARY, .hint = SPEC_HINT_IPV6, .min_len = 4, .max_len = 16,
+	},
+	[RAFTBLK_A_ADDRESS_PORT] = {
+		.name = "port", .type = SPEC_U16,
+	},
+};
+
+const struct spec_set spec_set_address = {
+	.attrs = spec_set_address_attrs,
+	.max = RAFTBLK_A_ADDRESS_MAX,
+};
+
+static const struct spec_attr spec_set_member_attrs[] = {
+	[RAFTBLK_A_MEMBER_PAD] = {
+		.name = "pad", .type = SPEC_PAD,
+	},
+	[RAFTBLK_A_MEMBER_ID] = {
+		.name = "id", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_MEMBER_FLAGS] = {
+		.name = "flags", .type = SPEC_U32, .values = &spec_member_flag, .flags = true,
+	},
+	[RAFTBLK_A_MEMBER_ADDRESS] = {
+		.name = "address", .type = SPEC_NEST, .nested = &spec_set_address,
+	},
+	[RAFTBLK_A_MEMBER_INCARNATION] = {
+		.name = "incarnation", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len = 16,
+	},
+	[RAFTBLK_A_MEMBER_SELF] = {
+		.name = "self", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_MEMBER_PROGRESS] = {
+		.name = "progress", .type = SPEC_U32, .values = &spec_progress,
+	},
+	[RAFTBLK_A_MEMBER_MATCH] = {
+		.name = "match", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_LAG] = {
+		.name = "lag", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_LAG_BYTES] = {
+		.name = "lag_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_HEARD] = {
+		.name = "heard", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_CONNECTED_CONTROL] = {
+		.name = "connected_control", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_MEMBER_CONNECTED_DATA] = {
+		.name = "connected_data", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_MEMBER_TX_BYTES] = {
+		.name = "tx_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_RX_BYTES] = {
+		.name = "rx_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_TX_MESSAGES] = {
+		.name = "tx_messages", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_RX_MESSAGES] = {
+		.name = "rx_messages", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_RECONNECTS] = {
+		.name = "reconnects", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_MEMBER_LAST_ERROR] = {
+		.name = "last_error", .type = SPEC_S32,
+	},
+};
+
+const struct spec_set spec_set_member = {
+	.attrs = spec_set_member_attrs,
+	.max = RAFTBLK_A_MEMBER_MAX,
+};
+
+static const struct spec_attr spec_set_join_attrs[] = {
+	[RAFTBLK_A_JOIN_PAD] = {
+		.name = "pad", .type = SPEC_PAD,
+	},
+	[RAFTBLK_A_JOIN_REMOTE] = {
+		.name = "remote", .type = SPEC_NEST, .nested = &spec_set_address,
+	},
+	[RAFTBLK_A_JOIN_LOCAL] = {
+		.name = "local", .type = SPEC_NEST, .nested = &spec_set_address,
+	},
+	[RAFTBLK_A_JOIN_UUID] = {
+		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len = 16,
+	},
+	[RAFTBLK_A_JOIN_KEY] = {
+		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32, .max_len = 32,
+	},
+	[RAFTBLK_A_JOIN_INCARNATION] = {
+		.name = "incarnation", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len = 16,
+	},
+	[RAFTBLK_A_JOIN_NAME] = {
+		.name = "name", .type = SPEC_STRING, .max_len = 31,
+	},
+	[RAFTBLK_A_JOIN_NODE_ID] = {
+		.name = "node_id", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_JOIN_BLOCK_SIZE] = {
+		.name = "block_size", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_JOIN_SIZE] = {
+		.name = "size", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_JOIN_LOG_SIZE] = {
+		.name = "log_size", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_JOIN_EXTENT_SIZE] = {
+		.name = "extent_size", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_JOIN_NEXT_ID] = {
+		.name = "next_id", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_JOIN_MEMBER] = {
+		.name = "member", .type = SPEC_NEST, .nested = &spec_set_member, .multi = true,
+	},
+};
+
+const struct spec_set spec_set_join = {
+	.attrs = spec_set_join_attrs,
+	.max = RAFTBLK_A_JOIN_MAX,
+};
+
+static const struct spec_attr spec_set_event_attrs[] = {
+	[RAFTBLK_A_EVENT_PAD] = {
+		.name = "pad", .type = SPEC_PAD,
+	},
+	[RAFTBLK_A_EVENT_TYPE] = {
+		.name = "type", .type = SPEC_U32, .values = &spec_event_type,
+	},
+	[RAFTBLK_A_EVENT_NAME] = {
+		.name = "name", .type = SPEC_STRING, .max_len = 65535,
+	},
+	[RAFTBLK_A_EVENT_MINOR] = {
+		.name = "minor", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_EVENT_NODE_ID] = {
+		.name = "node_id", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_EVENT_ROLE] = {
+		.name = "role", .type = SPEC_U32, .values = &spec_role,
+	},
+	[RAFTBLK_A_EVENT_TERM] = {
+		.name = "term", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_EVENT_TOKEN] = {
+		.name = "token", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_EVENT_INDEX] = {
+		.name = "index", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_EVENT_ERROR] = {
+		.name = "error", .type = SPEC_S32,
+	},
+};
+
+const struct spec_set spec_set_event = {
+	.attrs = spec_set_event_attrs,
+	.max = RAFTBLK_A_EVENT_MAX,
+};
