@@ -29,6 +29,7 @@ struct raftblk_payload_ops {
 #define RAFTBLK_ENTRY_LOADING	0x01	/* payload is being read from the ring */
 #define RAFTBLK_ENTRY_APPLYING	0x02	/* on its way to the data area */
 #define RAFTBLK_ENTRY_APPLIED	0x04	/* in the data area (volatile cache) */
+#define RAFTBLK_ENTRY_PINNED	0x08	/* payload was read back for a purpose not yet met: keep it cached */
 
 /**
  * struct raftblk_entry - one operation at one (term, index)

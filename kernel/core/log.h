@@ -64,6 +64,8 @@ struct raftblk_log_write {
  * @tail_crc: header CRC of the last staged record
  * @write: records on their way, oldest first, @nr_writes of them
  * @cached_bytes: bytes of payload the table holds references to
+ * @cut_from: lowest index given to raftblk_log_cut() since the replica last set
+ *	this to 0; 0: none.  Requests whose entries were cut are found by it.
  */
 struct raftblk_log {
 	u8 uuid[16];
@@ -88,6 +90,7 @@ struct raftblk_log {
 	u32 nr_writes;
 	struct raftblk_log_write write[RAFTBLK_LOG_WRITES];
 	u64 cached_bytes;
+	u64 cut_from;
 };
 
 /**
@@ -126,7 +129,8 @@ bool raftblk_log_has_room(const struct raftblk_log *log, u32 bytes);
  *
  * Lowers staged and durable, and what writes on their way prove: a completion
  * that comes in late says nothing about the entries that replace the cut ones.
- * The caller has checked that nothing committed is cut.
+ * The caller has checked that nothing committed is cut.  Notes the lowest cut in
+ * @log->cut_from.
  */
 void raftblk_log_cut(struct raftblk_log *log, u64 index);
 
@@ -161,7 +165,7 @@ void raftblk_log_encode(struct raftblk_log *log, struct raftblk_log_write *w, vo
 bool raftblk_log_written(struct raftblk_log *log, u64 id);
 
 /* Drop cached payloads of durable entries, oldest first, down to @budget bytes
- * in all.  Spares entries with RAFTBLK_ENTRY_LOADING or _APPLYING set.
+ * in all.  Spares entries with RAFTBLK_ENTRY_LOADING, _APPLYING or _PINNED set.
  */
 void raftblk_log_trim_cache(struct raftblk_log *log, u64 budget);
 
