@@ -37,7 +37,7 @@ const struct spec_enum spec_member_flag = {
 	.nr = 4,
 };
 
-static const char *const spec_event_type_names[] = {
+static const char *const spec_event_kind_names[] = {
 	"up",
 	"down",
 	"role",
@@ -50,8 +50,8 @@ static const char *const spec_event_type_names[] = {
 	"proven",
 };
 
-const struct spec_enum spec_event_type = {
-	.names = spec_event_type_names,
+const struct spec_enum spec_event_kind = {
+	.names = spec_event_kind_names,
 	.nr = 10,
 };
 
@@ -72,10 +72,12 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 		.name = "force", .type = SPEC_FLAG,
 	},
 	[RAFTBLK_A_VOLUME_UUID] = {
-		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len = 16,
+		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len
+		= 16,
 	},
 	[RAFTBLK_A_VOLUME_KEY] = {
-		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32, .max_len = 32,
+		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32, .max_len =
+		32,
 	},
 	[RAFTBLK_A_VOLUME_TO] = {
 		.name = "to", .type = SPEC_U32,
@@ -149,8 +151,14 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 	[RAFTBLK_A_VOLUME_FAULT] = {
 		.name = "fault", .type = SPEC_S32,
 	},
+	[RAFTBLK_A_VOLUME_BEHIND] = {
+		.name = "behind", .type = SPEC_BOOL,
+	},
 	[RAFTBLK_A_VOLUME_CONFIG_INDEX] = {
 		.name = "config_index", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_STATS] = {
+		.name = "stats", .type = SPEC_NEST, .nested = &spec_set_stats,
 	},
 	[RAFTBLK_A_VOLUME_MEMBER] = {
 		.name = "member", .type = SPEC_NEST, .nested = &spec_set_member, .multi = true,
@@ -164,7 +172,8 @@ const struct spec_set spec_set_volume = {
 
 static const struct spec_attr spec_set_address_attrs[] = {
 	[RAFTBLK_A_ADDRESS_IP] = {
-		.name = "ip", .type = SPEC_BINARY, .hint = SPEC_HINT_IPV6, .min_len = 4, .max_len = 16,
+		.name = "ip", .type = SPEC_BINARY, .hint = SPEC_HINT_IPV6, .min_len = 4, .max_len =
+		16,
 	},
 	[RAFTBLK_A_ADDRESS_PORT] = {
 		.name = "port", .type = SPEC_U16,
@@ -190,7 +199,8 @@ static const struct spec_attr spec_set_member_attrs[] = {
 		.name = "address", .type = SPEC_NEST, .nested = &spec_set_address,
 	},
 	[RAFTBLK_A_MEMBER_INCARNATION] = {
-		.name = "incarnation", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len = 16,
+		.name = "incarnation", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16,
+		.max_len = 16,
 	},
 	[RAFTBLK_A_MEMBER_SELF] = {
 		.name = "self", .type = SPEC_BOOL,
@@ -241,6 +251,68 @@ const struct spec_set spec_set_member = {
 	.max = RAFTBLK_A_MEMBER_MAX,
 };
 
+static const struct spec_attr spec_set_stats_attrs[] = {
+	[RAFTBLK_A_STATS_PAD] = {
+		.name = "pad", .type = SPEC_PAD,
+	},
+	[RAFTBLK_A_STATS_READS] = {
+		.name = "reads", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_READ_BYTES] = {
+		.name = "read_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_WRITES] = {
+		.name = "writes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_WRITE_BYTES] = {
+		.name = "write_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_DISCARDS] = {
+		.name = "discards", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_DISCARD_BYTES] = {
+		.name = "discard_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_ERRORS] = {
+		.name = "errors", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_LOG_WRITES] = {
+		.name = "log_writes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_LOG_WRITE_BYTES] = {
+		.name = "log_write_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_LOG_READS] = {
+		.name = "log_reads", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_LOG_READ_BYTES] = {
+		.name = "log_read_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_APPLIES] = {
+		.name = "applies", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_APPLY_BYTES] = {
+		.name = "apply_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_FLUSHES] = {
+		.name = "flushes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_VOTES] = {
+		.name = "votes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_CHECKPOINTS] = {
+		.name = "checkpoints", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_ROUNDS] = {
+		.name = "rounds", .type = SPEC_U64,
+	},
+};
+
+const struct spec_set spec_set_stats = {
+	.attrs = spec_set_stats_attrs,
+	.max = RAFTBLK_A_STATS_MAX,
+};
+
 static const struct spec_attr spec_set_join_attrs[] = {
 	[RAFTBLK_A_JOIN_PAD] = {
 		.name = "pad", .type = SPEC_PAD,
@@ -252,13 +324,16 @@ static const struct spec_attr spec_set_join_attrs[] = {
 		.name = "local", .type = SPEC_NEST, .nested = &spec_set_address,
 	},
 	[RAFTBLK_A_JOIN_UUID] = {
-		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len = 16,
+		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len
+		= 16,
 	},
 	[RAFTBLK_A_JOIN_KEY] = {
-		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32, .max_len = 32,
+		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32, .max_len =
+		32,
 	},
 	[RAFTBLK_A_JOIN_INCARNATION] = {
-		.name = "incarnation", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len = 16,
+		.name = "incarnation", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16,
+		.max_len = 16,
 	},
 	[RAFTBLK_A_JOIN_NAME] = {
 		.name = "name", .type = SPEC_STRING, .max_len = 31,
@@ -296,7 +371,7 @@ static const struct spec_attr spec_set_event_attrs[] = {
 		.name = "pad", .type = SPEC_PAD,
 	},
 	[RAFTBLK_A_EVENT_TYPE] = {
-		.name = "type", .type = SPEC_U32, .values = &spec_event_type,
+		.name = "type", .type = SPEC_U32, .values = &spec_event_kind,
 	},
 	[RAFTBLK_A_EVENT_NAME] = {
 		.name = "name", .type = SPEC_STRING, .max_len = 65535,

@@ -8,11 +8,12 @@
 extern const struct spec_enum spec_role;
 extern const struct spec_enum spec_progress;
 extern const struct spec_enum spec_member_flag;
-extern const struct spec_enum spec_event_type;
+extern const struct spec_enum spec_event_kind;
 
 extern const struct spec_set spec_set_volume;
 extern const struct spec_set spec_set_address;
 extern const struct spec_set spec_set_member;
+extern const struct spec_set spec_set_stats;
 extern const struct spec_set spec_set_join;
 extern const struct spec_set spec_set_event;
 

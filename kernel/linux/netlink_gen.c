@@ -2,10 +2,6 @@
 /* Made by userspace/gen/specgen from Documentation/netlink/raftblk.yaml; do not edit. */
 #include "netlink_gen.h"
 
-static const struct netlink_range_validation raftblk_volume_minor_range = {
-	.max	= 1048575,
-};
-
 /* RAFTBLK_CMD_UP */
 static const struct nla_policy raftblk_up_nl_policy[RAFTBLK_A_VOLUME_PATH + 1] = {
 	[RAFTBLK_A_VOLUME_PATH] = { .type = NLA_NUL_STRING, .len = 4095, },
@@ -14,33 +10,33 @@ static const struct nla_policy raftblk_up_nl_policy[RAFTBLK_A_VOLUME_PATH + 1] =
 /* RAFTBLK_CMD_DOWN */
 static const struct nla_policy raftblk_down_nl_policy[RAFTBLK_A_VOLUME_FORCE + 1] = {
 	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
-	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
 	[RAFTBLK_A_VOLUME_FORCE] = { .type = NLA_FLAG, },
 };
 
 /* RAFTBLK_CMD_GET */
 static const struct nla_policy raftblk_get_nl_policy[RAFTBLK_A_VOLUME_MINOR + 1] = {
 	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
-	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
 };
 
 /* RAFTBLK_CMD_TOKEN */
 static const struct nla_policy raftblk_token_nl_policy[RAFTBLK_A_VOLUME_MINOR + 1] = {
 	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
-	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
 };
 
 /* RAFTBLK_CMD_TRANSFER */
 static const struct nla_policy raftblk_transfer_nl_policy[RAFTBLK_A_VOLUME_TO + 1] = {
 	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
-	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
 	[RAFTBLK_A_VOLUME_TO] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* RAFTBLK_CMD_SET */
 static const struct nla_policy raftblk_set_nl_policy[RAFTBLK_A_VOLUME_QUORUM_READS + 1] = {
 	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
-	[RAFTBLK_A_VOLUME_MINOR] = NLA_POLICY_FULL_RANGE(NLA_U32, &raftblk_volume_minor_range),
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
 	[RAFTBLK_A_VOLUME_IO_TIMEOUT] = { .type = NLA_U32, },
 	[RAFTBLK_A_VOLUME_QUORUM_READS] = NLA_POLICY_MAX(NLA_U8, 1),
 };

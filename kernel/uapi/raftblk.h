@@ -3,8 +3,7 @@
 /*
  * Control of replicated volumes.  A volume is named by its name or by the minor
  * number of its block device, never by both.  Sizes are in bytes, times in
- * milliseconds.  Every refusal carries a sentence in the extended
- * acknowledgement.
+ * milliseconds.  Every refusal says why in an extended ack.
  */
 #ifndef _UAPI_RAFTBLK_H
 #define _UAPI_RAFTBLK_H
@@ -60,31 +59,31 @@ enum raftblk_member_flag {
 };
 
 /**
- * enum raftblk_event_type - What happened.
- * @RAFTBLK_EVENT_TYPE_UP: The volume was brought up here.
- * @RAFTBLK_EVENT_TYPE_DOWN: The volume was taken down here.
- * @RAFTBLK_EVENT_TYPE_ROLE: This member's role changed (role, term).
- * @RAFTBLK_EVENT_TYPE_LEADER: The leader is another one, or not known (node-id, term).
- * @RAFTBLK_EVENT_TYPE_OWNER: The owner is another one, or there is none (node-id, token).
- * @RAFTBLK_EVENT_TYPE_FENCED: The openers here lost the right to write (node-id of the new
+ * enum raftblk_event_kind - What happened.
+ * @RAFTBLK_EVENT_KIND_UP: The volume was brought up here.
+ * @RAFTBLK_EVENT_KIND_DOWN: The volume was taken down here.
+ * @RAFTBLK_EVENT_KIND_ROLE: This member's role changed (role, term).
+ * @RAFTBLK_EVENT_KIND_LEADER: The leader is another one, or not known (node-id, term).
+ * @RAFTBLK_EVENT_KIND_OWNER: The owner is another one, or there is none (node-id, token).
+ * @RAFTBLK_EVENT_KIND_FENCED: The openers here lost the right to write (node-id of the new
  *	owner).
- * @RAFTBLK_EVENT_TYPE_CONFIG: The membership changed (index).
- * @RAFTBLK_EVENT_TYPE_BEHIND: This member needs entries that its leader's log no longer
+ * @RAFTBLK_EVENT_KIND_CONFIG: The membership changed (index).
+ * @RAFTBLK_EVENT_KIND_BEHIND: This member needs entries that its leader's log no longer
  *	has.
- * @RAFTBLK_EVENT_TYPE_FAULT: This member stopped (error).
- * @RAFTBLK_EVENT_TYPE_PROVEN: Entries this member had lost are here again; it may vote.
+ * @RAFTBLK_EVENT_KIND_FAULT: This member stopped (error).
+ * @RAFTBLK_EVENT_KIND_PROVEN: Entries this member had lost are here again; it may vote.
  */
-enum raftblk_event_type {
-	RAFTBLK_EVENT_TYPE_UP = 0,
-	RAFTBLK_EVENT_TYPE_DOWN = 1,
-	RAFTBLK_EVENT_TYPE_ROLE = 2,
-	RAFTBLK_EVENT_TYPE_LEADER = 3,
-	RAFTBLK_EVENT_TYPE_OWNER = 4,
-	RAFTBLK_EVENT_TYPE_FENCED = 5,
-	RAFTBLK_EVENT_TYPE_CONFIG = 6,
-	RAFTBLK_EVENT_TYPE_BEHIND = 7,
-	RAFTBLK_EVENT_TYPE_FAULT = 8,
-	RAFTBLK_EVENT_TYPE_PROVEN = 9,
+enum raftblk_event_kind {
+	RAFTBLK_EVENT_KIND_UP = 0,
+	RAFTBLK_EVENT_KIND_DOWN = 1,
+	RAFTBLK_EVENT_KIND_ROLE = 2,
+	RAFTBLK_EVENT_KIND_LEADER = 3,
+	RAFTBLK_EVENT_KIND_OWNER = 4,
+	RAFTBLK_EVENT_KIND_FENCED = 5,
+	RAFTBLK_EVENT_KIND_CONFIG = 6,
+	RAFTBLK_EVENT_KIND_BEHIND = 7,
+	RAFTBLK_EVENT_KIND_FAULT = 8,
+	RAFTBLK_EVENT_KIND_PROVEN = 9,
 };
 
 /**
@@ -128,7 +127,11 @@ enum raftblk_event_type {
  * @RAFTBLK_A_VOLUME_PROOF: This member lost entries up to here that it may have
  *	acknowledged and does not vote until it has them again. (u64)
  * @RAFTBLK_A_VOLUME_FAULT: The member has stopped; negative errno. (s32)
+ * @RAFTBLK_A_VOLUME_BEHIND: 1 if this member needs entries that the leader's log no longer
+ *	has. (u8)
  * @RAFTBLK_A_VOLUME_CONFIG_INDEX: Index of the entry that set the membership. (u64)
+ * @RAFTBLK_A_VOLUME_STATS: Counters since the volume came up here. Nest of
+ *	RAFTBLK_A_STATS_*. (nest)
  * @RAFTBLK_A_VOLUME_MEMBER: One for each member. Nest of RAFTBLK_A_MEMBER_*. (nest)
  */
 enum raftblk_a_volume {
@@ -163,7 +166,9 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_LOG_USAGE,
 	RAFTBLK_A_VOLUME_PROOF,
 	RAFTBLK_A_VOLUME_FAULT,
+	RAFTBLK_A_VOLUME_BEHIND,
 	RAFTBLK_A_VOLUME_CONFIG_INDEX,
+	RAFTBLK_A_VOLUME_STATS,
 	RAFTBLK_A_VOLUME_MEMBER,
 
 	__RAFTBLK_A_VOLUME_MAX,
@@ -234,6 +239,51 @@ enum raftblk_a_member {
 };
 
 /**
+ * enum raftblk_a_stats - Counters of a volume.
+ * @RAFTBLK_A_STATS_PAD: for alignment
+ * @RAFTBLK_A_STATS_READS: (u64)
+ * @RAFTBLK_A_STATS_READ_BYTES: (u64)
+ * @RAFTBLK_A_STATS_WRITES: (u64)
+ * @RAFTBLK_A_STATS_WRITE_BYTES: (u64)
+ * @RAFTBLK_A_STATS_DISCARDS: (u64)
+ * @RAFTBLK_A_STATS_DISCARD_BYTES: (u64)
+ * @RAFTBLK_A_STATS_ERRORS: Requests that ended with an error. (u64)
+ * @RAFTBLK_A_STATS_LOG_WRITES: Records written to the ring. (u64)
+ * @RAFTBLK_A_STATS_LOG_WRITE_BYTES: (u64)
+ * @RAFTBLK_A_STATS_LOG_READS: Payloads read back from the ring. (u64)
+ * @RAFTBLK_A_STATS_LOG_READ_BYTES: (u64)
+ * @RAFTBLK_A_STATS_APPLIES: Entries carried out on the data area. (u64)
+ * @RAFTBLK_A_STATS_APPLY_BYTES: (u64)
+ * @RAFTBLK_A_STATS_FLUSHES: Of the data area. (u64)
+ * @RAFTBLK_A_STATS_VOTES: Written to a vote slot. (u64)
+ * @RAFTBLK_A_STATS_CHECKPOINTS: Written to a checkpoint slot. (u64)
+ * @RAFTBLK_A_STATS_ROUNDS: Rounds of the volume's worker. (u64)
+ */
+enum raftblk_a_stats {
+	RAFTBLK_A_STATS_PAD = 1,
+	RAFTBLK_A_STATS_READS,
+	RAFTBLK_A_STATS_READ_BYTES,
+	RAFTBLK_A_STATS_WRITES,
+	RAFTBLK_A_STATS_WRITE_BYTES,
+	RAFTBLK_A_STATS_DISCARDS,
+	RAFTBLK_A_STATS_DISCARD_BYTES,
+	RAFTBLK_A_STATS_ERRORS,
+	RAFTBLK_A_STATS_LOG_WRITES,
+	RAFTBLK_A_STATS_LOG_WRITE_BYTES,
+	RAFTBLK_A_STATS_LOG_READS,
+	RAFTBLK_A_STATS_LOG_READ_BYTES,
+	RAFTBLK_A_STATS_APPLIES,
+	RAFTBLK_A_STATS_APPLY_BYTES,
+	RAFTBLK_A_STATS_FLUSHES,
+	RAFTBLK_A_STATS_VOTES,
+	RAFTBLK_A_STATS_CHECKPOINTS,
+	RAFTBLK_A_STATS_ROUNDS,
+
+	__RAFTBLK_A_STATS_MAX,
+	RAFTBLK_A_STATS_MAX = (__RAFTBLK_A_STATS_MAX - 1)
+};
+
+/**
  * enum raftblk_a_join - What a machine that wants to be a member says and is told.
  * @RAFTBLK_A_JOIN_PAD: for alignment
  * @RAFTBLK_A_JOIN_REMOTE: Any member of the volume. Nest of RAFTBLK_A_ADDRESS_*. (nest)
@@ -275,7 +325,7 @@ enum raftblk_a_join {
 /**
  * enum raftblk_a_event - One event; which of the fields are there depends on the type.
  * @RAFTBLK_A_EVENT_PAD: for alignment
- * @RAFTBLK_A_EVENT_TYPE: enum raftblk_event_type. (u32)
+ * @RAFTBLK_A_EVENT_TYPE: enum raftblk_event_kind. (u32)
  * @RAFTBLK_A_EVENT_NAME: Name of the volume. (string)
  * @RAFTBLK_A_EVENT_MINOR: Minor number of its block device. (u32)
  * @RAFTBLK_A_EVENT_NODE_ID: (u32)
@@ -310,8 +360,8 @@ enum raftblk_a_event {
  * @RAFTBLK_CMD_GET: State of one volume, or of all; never the key. In: name, minor. Out:
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
- *	log-size, log-usage, proof, fault, io-timeout, quorum-reads, config-index, member. Also
- *	as a dump.
+ *	log-size, log-usage, proof, fault, behind, io-timeout, quorum-reads, config-index,
+ *	stats, member. Also as a dump.
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.

@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Generic netlink.  The policies in netlink_gen.c have checked the shape of
+ * every request before it comes here; what is left is meaning.  Every refusal
+ * says why in an extended ack.
+ *
+ * Commands run in parallel.  None of them touches a replica: what belongs to
+ * the worker is asked of the worker (raftblk_volume_call()).
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "net.h"
+#include "netlink.h"
+#include "netlink_gen.h"
+#include "volume.h"
+
+#define TRANSFER_TIMEOUT_MS	10000
+
+/* Events are sent only while the family is registered: its group numbers go to
+ * somebody else afterwards.  Read under RCU, see raftblk_netlink_exit().
+ */
+static bool registered;
+
+/* The volume a request names, with a reference; an ERR_PTR with extack set. */
+static struct raftblk_volume *find_volume(struct genl_info *info)
+{
+	struct nlattr *name = info->attrs[RAFTBLK_A_VOLUME_NAME];
+	struct nlattr *minor = info->attrs[RAFTBLK_A_VOLUME_MINOR];
+	struct raftblk_volume *vol;
+
+	if (!name == !minor) {
+		GENL_SET_ERR_MSG(info, "a volume is named by its name or by its minor number");
+		return ERR_PTR(-EINVAL);
+	}
+	if (name)
+		vol = raftblk_volume_find_by_name(nla_data(name));
+	else
+		vol = raftblk_volume_find_by_minor(nla_get_u32(minor));
+	if (!vol) {
+		GENL_SET_ERR_MSG(info, "no such volume is up on this machine");
+		return ERR_PTR(-ENODEV);
+	}
+	return vol;
+}
+
+static int refuse_going(struct genl_info *info, int err)
+{
+	if (err == -ESHUTDOWN) {
+		GENL_SET_ERR_MSG(info, "the volume is being taken down");
+		return -ENODEV;
+	}
+	return err;
+}
+
+static struct sk_buff *reply_new(struct genl_info *info, size_t size, u8 cmd, void **hdr)
+{
+	struct sk_buff *skb = genlmsg_new(size, GFP_KERNEL);
+
+	if (!skb)
+		return NULL;
+	*hdr = genlmsg_put_reply(skb, info, &raftblk_nl_family, 0, cmd);
+	if (!*hdr) {
+		nlmsg_free(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+/* Ends a reply that was filled with @err; consumes it. */
+static int reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err)
+{
+	if (err) {
+		nlmsg_free(skb);
+		return err;
+	}
+	genlmsg_end(skb, hdr);
+	return genlmsg_reply(skb, info);
+}
+
+/* Events */
+
+/* An event that is begun, with kind, name and minor; NULL for lack of memory. */
+static struct sk_buff *event_new(const struct raftblk_volume *vol,
+				 enum raftblk_event_kind kind, void **hdr)
+{
+	struct sk_buff *skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_NOIO | __GFP_NOWARN);
+
+	if (!skb)
+		return NULL;
+	*hdr = genlmsg_put(skb, 0, 0, &raftblk_nl_family, 0, RAFTBLK_CMD_EVENT);
+	if (!*hdr || nla_put_u32(skb, RAFTBLK_A_EVENT_TYPE, kind) ||
+	    nla_put_string(skb, RAFTBLK_A_EVENT_NAME, vol->super.name) ||
+	    nla_put_u32(skb, RAFTBLK_A_EVENT_MINOR, vol->minor)) {
+		nlmsg_free(skb);
+		return NULL;
+	}
+	return skb;
+}
+
+static void event_send(struct sk_buff *skb, void *hdr)
+{
+	genlmsg_end(skb, hdr);
+	rcu_read_lock();
+	/* Pairs with the store in raftblk_netlink_exit(). */
+	if (READ_ONCE(registered))
+		genlmsg_multicast(&raftblk_nl_family, skb, 0, RAFTBLK_NLGRP_EVENTS, GFP_ATOMIC);
+	else
+		nlmsg_free(skb);
+	rcu_read_unlock();
+}
+
+static void event_simple(const struct raftblk_volume *vol, enum raftblk_event_kind kind)
+{
+	void *hdr;
+	struct sk_buff *skb = event_new(vol, kind, &hdr);
+
+	if (skb)
+		event_send(skb, hdr);
+}
+
+static int event_put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, RAFTBLK_A_EVENT_PAD);
+}
+
+static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev)
+{
+	switch (ev->type) {
+	case RAFTBLK_EVENT_ROLE:
+		return nla_put_u32(skb, RAFTBLK_A_EVENT_ROLE, ev->a) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_TERM, ev->b);
+	case RAFTBLK_EVENT_LEADER:
+		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_TERM, ev->b);
+	case RAFTBLK_EVENT_OWNER:
+		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_TOKEN, ev->b);
+	case RAFTBLK_EVENT_FENCED:
+		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a);
+	case RAFTBLK_EVENT_CONFIG:
+		return event_put_u64(skb, RAFTBLK_A_EVENT_INDEX, ev->b);
+	case RAFTBLK_EVENT_FAULT:
+		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a);
+	case RAFTBLK_EVENT_BEHIND:
+	case RAFTBLK_EVENT_PROVEN:
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static const enum raftblk_event_kind event_kind[] = {
+	[RAFTBLK_EVENT_ROLE] = RAFTBLK_EVENT_KIND_ROLE,
+	[RAFTBLK_EVENT_LEADER] = RAFTBLK_EVENT_KIND_LEADER,
+	[RAFTBLK_EVENT_OWNER] = RAFTBLK_EVENT_KIND_OWNER,
+	[RAFTBLK_EVENT_FENCED] = RAFTBLK_EVENT_KIND_FENCED,
+	[RAFTBLK_EVENT_CONFIG] = RAFTBLK_EVENT_KIND_CONFIG,
+	[RAFTBLK_EVENT_BEHIND] = RAFTBLK_EVENT_KIND_BEHIND,
+	[RAFTBLK_EVENT_FAULT] = RAFTBLK_EVENT_KIND_FAULT,
+	[RAFTBLK_EVENT_PROVEN] = RAFTBLK_EVENT_KIND_PROVEN,
+};
+
+void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)
+{
+	struct sk_buff *skb;
+	void *hdr;
+
+	if (ev->type >= ARRAY_SIZE(event_kind))
+		return;
+	skb = event_new(vol, event_kind[ev->type], &hdr);
+	if (!skb)
+		return;
+	if (event_put(skb, ev)) {
+		nlmsg_free(skb);
+		return;
+	}
+	event_send(skb, hdr);
+}
+
+/* Up and down */
+
+int raftblk_nl_up_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_volume *vol;
+	struct sk_buff *skb;
+	void *hdr;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, RAFTBLK_A_VOLUME_PATH)) {
+		GENL_SET_ERR_MSG(info, "which device? its path is missing");
+		return -EINVAL;
+	}
+	/* Before the volume is there: afterwards a failure would be a lie. */
+	skb = reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_UP, &hdr);
+	if (!skb)
+		return -ENOMEM;
+	err = raftblk_volume_up(nla_data(info->attrs[RAFTBLK_A_VOLUME_PATH]), info->extack, &vol);
+	if (err) {
+		nlmsg_free(skb);
+		return err;
+	}
+	event_simple(vol, RAFTBLK_EVENT_KIND_UP);
+	err = nla_put_string(skb, RAFTBLK_A_VOLUME_NAME, vol->super.name) ?:
+	      nla_put_u32(skb, RAFTBLK_A_VOLUME_MINOR, vol->minor);
+	raftblk_volume_put(vol);
+	return reply_send(skb, hdr, info, err);
+}
+
+int raftblk_nl_down_doit(struct sk_buff *req, struct genl_info *info)
+{
+	bool force = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_FORCE]);
+	struct raftblk_volume *vol = find_volume(info);
+	int err;
+
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = raftblk_volume_down(vol, force, info->extack);
+	if (!err)
+		event_simple(vol, RAFTBLK_EVENT_KIND_DOWN);
+	raftblk_volume_put(vol);
+	return err;
+}
+
+/* State */
+
+struct state_call {
+	struct sk_buff *skb;
+	int err;
+};
+
+static void state_in_worker(struct raftblk_volume *vol, void *arg)
+{
+	struct state_call *call = arg;
+
+	call->err = raftblk_netlink_put_state(vol, call->skb);
+}
+
+static int put_state(struct raftblk_volume *vol, struct sk_buff *skb)
+{
+	struct state_call call = { .skb = skb };
+
+	return raftblk_volume_call(vol, state_in_worker, &call) ?: call.err;
+}
+
+int raftblk_nl_get_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_volume *vol = find_volume(info);
+	struct sk_buff *skb;
+	void *hdr;
+	int err;
+
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	skb = reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_GET, &hdr);
+	if (skb)
+		err = reply_send(skb, hdr, info, refuse_going(info, put_state(vol, skb)));
+	else
+		err = -ENOMEM;
+	raftblk_volume_put(vol);
+	return err;
+}
+
+int raftblk_nl_get_start(struct netlink_callback *cb)
+{
+	if (nlmsg_attrlen(cb->nlh, GENL_HDRLEN)) {
+		NL_SET_ERR_MSG(cb->extack, "a dump shows all volumes and takes no attributes");
+		return -EINVAL;
+	}
+	/* A volume with many members is larger than what is allocated else. */
+	cb->min_dump_alloc = RAFTBLK_NETLINK_STATE_MAX;
+	return 0;
+}
+
+/* Where a dump goes on, in cb->args[0]: the lowest minor not shown yet. */
+int raftblk_nl_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct raftblk_volume *vol;
+	void *hdr;
+	int err;
+
+	for (;;) {
+		/* Read before the table is: a change after it is noticed then. */
+		cb->seq = raftblk_volume_generation();
+		vol = raftblk_volume_next((s64)cb->args[0] - 1);
+		if (!vol)
+			return skb->len;
+		hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+				  &raftblk_nl_family, NLM_F_MULTI, RAFTBLK_CMD_GET);
+		if (!hdr) {
+			raftblk_volume_put(vol);
+			return skb->len ?: -EMSGSIZE;
+		}
+		genl_dump_check_consistent(cb, hdr);
+		err = put_state(vol, skb);
+		if (err)
+			genlmsg_cancel(skb, hdr);
+		else
+			genlmsg_end(skb, hdr);
+		/* One that goes down meanwhile is left out; the generation tells. */
+		if (!err || err == -ESHUTDOWN)
+			cb->args[0] = (long)vol->minor + 1;
+		raftblk_volume_put(vol);
+		if (err && err != -ESHUTDOWN)
+			return skb->len && err == -EMSGSIZE ? skb->len : err;
+	}
+}
+
+/* The key, for those who may know it */
+
+int raftblk_nl_token_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_volume *vol = find_volume(info);
+	const struct raftblk_super *s;
+	struct sk_buff *skb;
+	void *hdr;
+	int err = -ENOMEM;
+
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	s = &vol->super;
+	skb = reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_TOKEN, &hdr);
+	if (skb) {
+		err = nla_put_string(skb, RAFTBLK_A_VOLUME_NAME, s->name) ?:
+		      nla_put(skb, RAFTBLK_A_VOLUME_UUID, sizeof(s->uuid), s->uuid) ?:
+		      nla_put(skb, RAFTBLK_A_VOLUME_KEY, sizeof(s->key), s->key);
+		err = reply_send(skb, hdr, info, err);
+	}
+	raftblk_volume_put(vol);
+	return err;
+}
+
+/* Leadership */
+
+static const char *transfer_refusal(int err)
+{
+	switch (err) {
+	case -EREMOTE:
+		return "this member does not lead: ask on the machine that does";
+	case -EALREADY:
+		return "this member leads already";
+	case -ENOENT:
+		return "no voter has this node id";
+	case -EBUSY:
+		return "leadership is being handed over already";
+	case -ETIMEDOUT:
+		return "the other member did not take over in time";
+	case -ESHUTDOWN:
+		return "the volume is being taken down";
+	default:
+		return "leadership could not be handed over";
+	}
+}
+
+int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_change change = { .kind = RAFTBLK_CHANGE_TRANSFER };
+	struct raftblk_volume *vol;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, RAFTBLK_A_VOLUME_TO)) {
+		GENL_SET_ERR_MSG(info, "to which member? its node id is missing");
+		return -EINVAL;
+	}
+	vol = find_volume(info);
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	change.to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
+	err = raftblk_volume_change(vol, &change, TRANSFER_TIMEOUT_MS);
+	if (err)
+		raftblk_extack(info->extack, transfer_refusal(err));
+	raftblk_volume_put(vol);
+	return err;
+}
+
+/* Tuning */
+
+static void set_in_worker(struct raftblk_volume *vol, void *arg)
+{
+	struct raftblk_replica *rep = &vol->replica;
+	struct nlattr **attrs = arg;
+	struct nlattr *timeout = attrs[RAFTBLK_A_VOLUME_IO_TIMEOUT];
+	struct nlattr *reads = attrs[RAFTBLK_A_VOLUME_QUORUM_READS];
+
+	if (timeout)
+		rep->params.io_timeout_ns = nla_get_u32(timeout) * RAFTBLK_NSEC_PER_MSEC;
+	if (reads) {
+		rep->params.raft.quorum_reads = nla_get_u8(reads);
+		rep->raft.params.quorum_reads = nla_get_u8(reads);
+	}
+}
+
+int raftblk_nl_set_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_volume *vol;
+	int err;
+
+	if (!info->attrs[RAFTBLK_A_VOLUME_IO_TIMEOUT] &&
+	    !info->attrs[RAFTBLK_A_VOLUME_QUORUM_READS]) {
+		GENL_SET_ERR_MSG(info, "nothing to set");
+		return -EINVAL;
+	}
+	vol = find_volume(info);
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = refuse_going(info, raftblk_volume_call(vol, set_in_worker, info->attrs));
+	raftblk_volume_put(vol);
+	return err;
+}
+
+/* Joining */
+
+static int get_address(struct genl_info *info, int attr, struct raftblk_addr *addr)
+{
+	struct nlattr *tb[RAFTBLK_A_ADDRESS_MAX + 1];
+	struct nlattr *ip;
+	int err;
+
+	/* The policy of the family has checked what is inside. */
+	err = nla_parse_nested(tb, RAFTBLK_A_ADDRESS_MAX, info->attrs[attr], NULL, info->extack);
+	if (err)
+		return err;
+	ip = tb[RAFTBLK_A_ADDRESS_IP];
+	if (!ip || !tb[RAFTBLK_A_ADDRESS_PORT] || (nla_len(ip) != 4 && nla_len(ip) != 16)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[attr],
+				    "an address is 4 or 16 bytes and a port");
+		return -EINVAL;
+	}
+	addr->family = nla_len(ip) == 4 ? 4 : 6;
+	memcpy(addr->ip, nla_data(ip), nla_len(ip));
+	addr->port = nla_get_u16(tb[RAFTBLK_A_ADDRESS_PORT]);
+	return 0;
+}
+
+static int join_request(struct genl_info *info, struct raftblk_join *join)
+{
+	static const int needed[] = {
+		RAFTBLK_A_JOIN_REMOTE, RAFTBLK_A_JOIN_LOCAL, RAFTBLK_A_JOIN_UUID,
+		RAFTBLK_A_JOIN_KEY, RAFTBLK_A_JOIN_INCARNATION,
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (!info->attrs[needed[i]]) {
+			GENL_SET_ERR_MSG(info, "an address, uuid, key or incarnation is missing");
+			return -EINVAL;
+		}
+	}
+	nla_memcpy(join->uuid, info->attrs[RAFTBLK_A_JOIN_UUID], sizeof(join->uuid));
+	nla_memcpy(join->key, info->attrs[RAFTBLK_A_JOIN_KEY], sizeof(join->key));
+	nla_memcpy(join->incarnation, info->attrs[RAFTBLK_A_JOIN_INCARNATION],
+		   sizeof(join->incarnation));
+	return get_address(info, RAFTBLK_A_JOIN_REMOTE, &join->remote) ?:
+	       get_address(info, RAFTBLK_A_JOIN_LOCAL, &join->local);
+}
+
+static int join_put_members(struct sk_buff *skb, const struct raftblk_config *config)
+{
+	struct nlattr *nest;
+	u32 i;
+
+	for (i = 0; i < config->nr; i++) {
+		nest = nla_nest_start(skb, RAFTBLK_A_JOIN_MEMBER);
+		if (!nest || raftblk_netlink_put_member(skb, &config->member[i]))
+			return -EMSGSIZE;
+		nla_nest_end(skb, nest);
+	}
+	return 0;
+}
+
+static int join_put(struct sk_buff *skb, const struct raftblk_wire_join_resp *r,
+		    const struct raftblk_config *config)
+{
+	if (nla_put_string(skb, RAFTBLK_A_JOIN_NAME, (const char *)r->name) ||
+	    nla_put(skb, RAFTBLK_A_JOIN_UUID, sizeof(r->uuid), r->uuid) ||
+	    nla_put_u32(skb, RAFTBLK_A_JOIN_NODE_ID, le32_to_cpu(r->node_id)) ||
+	    nla_put_u32(skb, RAFTBLK_A_JOIN_BLOCK_SIZE, le32_to_cpu(r->block_size)) ||
+	    nla_put_u64_64bit(skb, RAFTBLK_A_JOIN_SIZE, le64_to_cpu(r->volume_sectors) << 9,
+			      RAFTBLK_A_JOIN_PAD) ||
+	    nla_put_u64_64bit(skb, RAFTBLK_A_JOIN_LOG_SIZE, le64_to_cpu(r->ring_sectors) << 9,
+			      RAFTBLK_A_JOIN_PAD) ||
+	    nla_put_u32(skb, RAFTBLK_A_JOIN_EXTENT_SIZE, le32_to_cpu(r->extent_sectors) << 9) ||
+	    nla_put_u32(skb, RAFTBLK_A_JOIN_NEXT_ID, config->next_id))
+		return -EMSGSIZE;
+	return join_put_members(skb, config);
+}
+
+/* The answer came from a peer: nothing in it is believed before it is checked. */
+static int join_check(const struct raftblk_join *join, struct raftblk_config *config)
+{
+	const struct raftblk_wire_join_resp *r = &join->resp;
+	u32 block_size = le32_to_cpu(r->block_size);
+	u64 sectors = le64_to_cpu(r->volume_sectors);
+	u32 extent = le32_to_cpu(r->extent_sectors);
+
+	if (memcmp(r->uuid, join->uuid, sizeof(r->uuid)) ||
+	    !r->name[0] || strnlen((const char *)r->name, sizeof(r->name)) == sizeof(r->name) ||
+	    (block_size != 512 && block_size != 4096) ||
+	    !sectors || sectors > S64_MAX >> 9 || le64_to_cpu(r->ring_sectors) > S64_MAX >> 9 ||
+	    !is_power_of_2(extent) || extent > U32_MAX >> 9 ||
+	    raftblk_config_decode(config, &r->config) ||
+	    raftblk_config_find(config, le32_to_cpu(r->node_id)) < 0)
+		return -EPROTO;
+	return 0;
+}
+
+static int join_and_reply(struct genl_info *info, struct raftblk_join *join,
+			  struct raftblk_config *config)
+{
+	struct sk_buff *skb;
+	void *hdr;
+	int err;
+
+	err = join_request(info, join);
+	if (err)
+		return err;
+	/* Before the cluster is asked: it would count a member that never heard of it. */
+	skb = reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_JOIN, &hdr);
+	if (!skb)
+		return -ENOMEM;
+	err = raftblk_net_join(join, info->extack);
+	if (!err) {
+		err = join_check(join, config);
+		if (err)
+			GENL_SET_ERR_MSG(info, "the leader's answer makes no sense");
+	}
+	return reply_send(skb, hdr, info, err ?: join_put(skb, &join->resp, config));
+}
+
+int raftblk_nl_join_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_join *join = kzalloc(sizeof(*join), GFP_KERNEL);
+	struct raftblk_config *config = kzalloc(sizeof(*config), GFP_KERNEL);
+	int err = -ENOMEM;
+
+	if (join && config)
+		err = join_and_reply(info, join, config);
+	kfree(config);
+	kfree_sensitive(join);
+	return err;
+}
+
+/* Life */
+
+int raftblk_netlink_init(void)
+{
+	int err = genl_register_family(&raftblk_nl_family);
+
+	if (!err)
+		WRITE_ONCE(registered, true);
+	return err;
+}
+
+void raftblk_netlink_exit(void)
+{
+	WRITE_ONCE(registered, false);
+	/* Who saw it true is done with sending. */
+	synchronize_rcu();
+	/* Waits for commands that run. */
+	genl_unregister_family(&raftblk_nl_family);
+}
+
+MODULE_ALIAS_GENL_FAMILY(RAFTBLK_FAMILY_NAME);
