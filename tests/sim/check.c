@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What must hold inside, looked at after every step of every member: the
+ * safety properties of the thesis (figure 3.2), and the rules of DESIGN that
+ * keep them true on real disks.
+ *
+ * The registry knows every entry that ever existed.  An entry is (index, term);
+ * it has one content and one predecessor, which makes Log Matching a check per
+ * entry instead of per pair of logs.
+ */
+#include "sim.h"
+
+/**
+ * struct reg - an entry that exists or existed somewhere
+ * @id: of a write: what it put there
+ */
+struct reg {
+	u64 index;
+	u64 prev_term;
+	u64 id;
+	struct raftblk_entry e;
+	struct reg *next;
+};
+
+#define REG_HASH	4096
+static struct reg *reg_hash[REG_HASH];
+
+/* committed[i]: the entry at i, and the term of the leader that committed it */
+struct committed {
+	struct reg *reg;
+	u64 by_term;
+};
+
+static struct committed *committed;
+static u64 nr_committed, committed_room;
+static u64 owner_token;
+static u32 owner_node;
+static u32 *leader_of;		/* by term: slot + 1 */
+static u64 leader_room;
+
+static void *grow(void *p, u64 *room, u64 want, size_t size)
+{
+	u64 old = *room;
+
+	if (want < old)
+		return p;
+	while (*room <= want)
+		*room = *room ? *room * 2 : 1024;
+	p = realloc(p, *room * size);
+	assert(p);
+	memset((char *)p + old * size, 0, (*room - old) * size);
+	return p;
+}
+
+static u32 reg_slot(u64 index, u64 term)
+{
+	return ((index * 0x9e3779b1) ^ (term * 0x85ebca6b)) % REG_HASH;
+}
+
+static struct reg *reg_find(u64 index, u64 term)
+{
+	struct reg *r;
+
+	for (r = reg_hash[reg_slot(index, term)]; r; r = r->next)
+		if (r->index == index && r->e.term == term)
+			return r;
+	return NULL;
+}
+
+void check_free(void)
+{
+	u32 i;
+
+	for (i = 0; i < REG_HASH; i++) {
+		while (reg_hash[i]) {
+			struct reg *r = reg_hash[i];
+
+			reg_hash[i] = r->next;
+			free(r);
+		}
+	}
+}
+
+void check_reset(void)
+{
+	check_free();
+	nr_committed = 0;
+	owner_token = 0;
+	owner_node = 0;
+	if (leader_of)
+		memset(leader_of, 0, leader_room * sizeof(*leader_of));
+}
+
+u64 check_committed(void)
+{
+	return nr_committed;
+}
+
+u64 check_owner_token(u32 *owner)
+{
+	*owner = owner_node;
+	return owner_token;
+}
+
+/* ---- logs ---- */
+
+static void reg_add(struct node *n, u64 index, const struct raftblk_entry *e, u64 prev_term)
+{
+	struct reg *r = calloc(1, sizeof(*r));
+	u32 slot = reg_slot(index, e->term);
+
+	assert(r);
+	r->index = index;
+	r->prev_term = prev_term;
+	r->e = *e;
+	if (e->op == RAFTBLK_OP_WRITE && e->payload)
+		memcpy(&r->id, e->payload->data, sizeof(r->id));
+	r->next = reg_hash[slot];
+	reg_hash[slot] = r;
+	if (n->rep.raft.role != RAFT_LEADER || n->rep.raft.term != e->term)
+		LOST("node %u: has entry %llu of term %llu, which no leader made", n->id,
+		     (unsigned long long)index, (unsigned long long)e->term);
+}
+
+static bool same_entry(const struct raftblk_entry *a, const struct raftblk_entry *b)
+{
+	return a->term == b->term && a->token == b->token && a->sector == b->sector &&
+	       a->nsect == b->nsect && a->bytes == b->bytes && a->crc == b->crc && a->op == b->op;
+}
+
+static void check_entry(struct node *n, u64 index)
+{
+	struct raftblk_entry *e = raftblk_log_entry(&n->rep.log, index);
+	u64 prev = raftblk_log_term(&n->rep.log, index - 1);
+	struct reg *r = reg_find(index, e->term);
+
+	if (!r) {
+		reg_add(n, index, e, prev);
+		return;
+	}
+	if (!same_entry(&r->e, e))
+		LOST("Log Matching: node %u has another entry at %llu of term %llu", n->id,
+		     (unsigned long long)index, (unsigned long long)e->term);
+	if (r->prev_term != prev)
+		LOST("Log Matching: on node %u entry %llu of term %llu follows term %llu, not %llu",
+		     n->id, (unsigned long long)index, (unsigned long long)e->term,
+		     (unsigned long long)prev, (unsigned long long)r->prev_term);
+}
+
+static void shadow_grow(struct node *n, u64 want)
+{
+	u64 room = n->sh_size;
+
+	n->sh_term = grow(n->sh_term, &room, want, sizeof(u64));
+	n->dur_term = grow(n->dur_term, &n->sh_size, want, sizeof(u64));
+}
+
+static void check_cut(struct node *n, u64 keep)
+{
+	struct raft *r = &n->rep.raft;
+
+	trace("node %u: cuts its log behind %llu (was %llu)", n->id,
+	      (unsigned long long)keep, (unsigned long long)n->sh_last);
+	COUNT(cuts);
+	if (keep < n->commit)
+		LOST("node %u: cut committed entries: log kept up to %llu, commit %llu", n->id,
+		     (unsigned long long)keep, (unsigned long long)n->commit);
+	if (n->role == RAFT_LEADER && r->role == RAFT_LEADER && n->term == r->term)
+		LOST("Leader Append-Only: node %u cut its log behind %llu", n->id,
+		     (unsigned long long)keep);
+}
+
+/* What is new in the log since the last look; costs only for what is. */
+static void check_log(struct node *n, bool all)
+{
+	struct raftblk_log *log = &n->rep.log;
+	u64 i = log->last;
+
+	shadow_grow(n, log->last + 1);
+	if (log->first > log->last + 1 || log->durable > log->last || log->staged > log->last ||
+	    log->durable > log->staged)
+		LOST("node %u: log first %llu durable %llu staged %llu last %llu", n->id,
+		     (unsigned long long)log->first, (unsigned long long)log->durable,
+		     (unsigned long long)log->staged, (unsigned long long)log->last);
+	while (i >= log->first &&
+	       (all || i > n->sh_last || n->sh_term[i] != raftblk_log_term(log, i)))
+		i--;
+	if (i < n->sh_last && !all)
+		check_cut(n, i);
+	n->sh_last = log->last;
+	for (i++; i <= log->last; i++) {
+		check_entry(n, i);
+		n->sh_term[i] = raftblk_log_term(log, i);
+		if (n->sh_term[i] < raftblk_log_term(log, i - 1))
+			LOST("node %u: terms go down at entry %llu", n->id, (unsigned long long)i);
+	}
+	n->sh_first = log->first;
+}
+
+/* ---- commit ---- */
+
+static bool durable_at(const struct node *n, u64 index, u64 term)
+{
+	return index <= n->dur_last && n->dur_term[index] == term;
+}
+
+static bool durable_on_majority(const struct raftblk_config *c, u64 index, u64 term)
+{
+	u32 mask = 0;
+	struct node *m;
+	u32 i;
+
+	for (i = 0; i < c->nr; i++) {
+		m = node_by_id(c->member[i].id);
+		if (m && durable_at(m, index, term))
+			mask |= 1U << i;
+	}
+	return raftblk_config_quorum(c, mask);
+}
+
+/* The token a write was made under has to be the newest one before it. */
+static void commit_owner(struct node *n, u64 index, const struct raftblk_entry *e)
+{
+	if (e->op == RAFTBLK_OP_OWNER) {
+		owner_node = e->sector;
+		owner_token = index;
+	} else if (raftblk_entry_is_data(e) && e->token != owner_token) {
+		LOST("entry %llu of term %llu is committed with token %llu, but the owner's is %llu",
+		     (unsigned long long)index, (unsigned long long)e->term,
+		     (unsigned long long)e->token, (unsigned long long)owner_token);
+	}
+}
+
+static void commit_config(struct node *n, u64 index)
+{
+	if (n->rep.raft.config.index == index && raftblk_config_is_joint(&n->rep.raft.config))
+		COUNT(joint_configs);
+	if (n->config.index == index && raftblk_config_is_joint(&n->config))
+		COUNT(promotions);
+}
+
+static void commit_first(struct node *n, u64 index)
+{
+	struct reg *r = reg_find(index, n->sh_term[index]);
+
+	if (!r)
+		sim_fail("node %u: commits entry %llu, which never was", n->id,
+			 (unsigned long long)index);
+	if (index != nr_committed + 1)
+		LOST("node %u: commits %llu, but nobody has committed what is before it", n->id,
+		     (unsigned long long)index);
+	if (n->rep.raft.role != RAFT_LEADER && n->role != RAFT_LEADER)
+		LOST("node %u: commits %llu before any leader did", n->id,
+		     (unsigned long long)index);
+	if (!durable_on_majority(&n->config, index, r->e.term) &&
+	    !durable_on_majority(&n->rep.raft.config, index, r->e.term))
+		LOST("node %u: commits entry %llu of term %llu, which is not durable on a majority",
+		     n->id, (unsigned long long)index, (unsigned long long)r->e.term);
+	committed = grow(committed, &committed_room, index + 1, sizeof(*committed));
+	committed[index] = (struct committed){ r, n->rep.raft.term };
+	nr_committed = index;
+	commit_owner(n, index, &r->e);
+	if (r->e.op == RAFTBLK_OP_CONFIG)
+		commit_config(n, index);
+	if (r->e.op == RAFTBLK_OP_WRITE || r->e.op == RAFTBLK_OP_ZERO ||
+	    r->e.op == RAFTBLK_OP_DISCARD)
+		oracle_commit(&r->e, r->id, index);
+}
+
+static void check_commit(struct node *n)
+{
+	u64 commit = n->rep.raft.commit;
+	bool first = commit > nr_committed;
+	u64 i;
+
+	if (commit == n->commit)
+		return;
+	if (commit < n->commit || commit > n->rep.log.last) {
+		LOST("node %u: commit goes from %llu to %llu, log ends at %llu", n->id,
+		     (unsigned long long)n->commit, (unsigned long long)commit,
+		     (unsigned long long)n->rep.log.last);
+		n->commit = min(commit, n->rep.log.last);
+		return;
+	}
+	for (i = n->commit + 1; i <= commit; i++) {
+		if (i > nr_committed)
+			commit_first(n, i);
+		else if (i >= n->rep.log.first && committed[i].reg->e.term != n->sh_term[i])
+			LOST("State Machine Safety: node %u commits term %llu at %llu, another term %llu",
+			     n->id, (unsigned long long)n->sh_term[i], (unsigned long long)i,
+			     (unsigned long long)committed[i].reg->e.term);
+	}
+	if (first && n->rep.raft.role == RAFT_LEADER && n->sh_term[commit] != n->rep.raft.term)
+		LOST("node %u: leader of term %llu commits entry %llu of term %llu by counting",
+		     n->id, (unsigned long long)n->rep.raft.term, (unsigned long long)commit,
+		     (unsigned long long)n->sh_term[commit]);
+	n->commit = commit;
+}
+
+/* ---- roles ---- */
+
+static void check_leader(struct node *n)
+{
+	u64 term = n->rep.raft.term;
+	u64 i;
+
+	COUNT(leaders);
+	leader_of = grow(leader_of, &leader_room, term + 1, sizeof(*leader_of));
+	if (leader_of[term])
+		LOST("Election Safety: nodes %u and %u both lead term %llu",
+		     node[leader_of[term] - 1].id, n->id, (unsigned long long)term);
+	leader_of[term] = n->slot + 1;
+	for (i = max(n->rep.log.first, 1ULL); i <= nr_committed; i++)
+		if (committed[i].by_term < term &&
+		    (i > n->sh_last || n->sh_term[i] != committed[i].reg->e.term))
+			LOST("Leader Completeness: node %u leads term %llu without entry %llu of term %llu",
+			     n->id, (unsigned long long)term, (unsigned long long)i,
+			     (unsigned long long)committed[i].reg->e.term);
+}
+
+static void check_role(struct node *n)
+{
+	struct raft *r = &n->rep.raft;
+
+	if (r->term < n->term)
+		LOST("node %u: term goes from %llu to %llu", n->id, (unsigned long long)n->term,
+		     (unsigned long long)r->term);
+	if (r->role == n->role && r->term == n->term)
+		return;
+	trace("node %u: %s of term %llu", n->id, raft_role_name(r->role),
+	      (unsigned long long)r->term);
+	if (r->role == RAFT_CANDIDATE && (n->role != RAFT_CANDIDATE || n->term != r->term))
+		COUNT(elections);
+	if (r->role == RAFT_LEADER)
+		check_leader(n);
+	n->role = r->role;
+	n->term = r->term;
+}
+
+static void check_writer(struct node *n)
+{
+	struct raftblk_replica *rep = &n->rep;
+
+	if (!rep->openers || rep->fenced || !rep->token)
+		return;
+	if (rep->token > owner_token)
+		LOST("node %u: writes under token %llu, which is not committed", n->id,
+		     (unsigned long long)rep->token);
+	if (rep->token == owner_token && owner_node != n->id)
+		LOST("node %u: writes under the token of node %u", n->id, owner_node);
+}
+
+void check_node(struct node *n)
+{
+	struct raftblk_log *log = &n->rep.log;
+
+	if (log->last != n->sh_last || n->sh_term[log->last] != raftblk_log_term(log, log->last))
+		check_log(n, false);
+	check_commit(n);
+	check_role(n);
+	check_writer(n);
+	if (n->config.index != n->rep.raft.config.index ||
+	    n->config.nr != n->rep.raft.config.nr)
+		n->config = n->rep.raft.config;
+}
+
+/* ---- restart ---- */
+
+void check_boot(struct node *n, const struct raftblk_recovered *found)
+{
+	struct raftblk_log *log = &n->rep.log;
+	u64 i;
+
+	shadow_grow(n, max(log->last, n->dur_last) + 1);
+	if (found->torn)
+		COUNT(torn_tails);
+	if (found->corrupt_index) {
+		COUNT(corruption_found);
+		if (!n->rotten)
+			LOST("node %u: takes what a power cut left for corruption at %llu: %s", n->id,
+			     (unsigned long long)found->corrupt_index, found->why);
+	}
+	for (i = log->first; !n->rotten && i <= n->dur_last; i++)
+		if (i > log->last || raftblk_log_term(log, i) != n->dur_term[i])
+			LOST("node %u: entry %llu of term %llu was durable and is not recovered", n->id,
+			     (unsigned long long)i, (unsigned long long)n->dur_term[i]);
+	n->sh_last = log->last;
+	check_log(n, true);
+	for (i = log->first; i <= log->last; i++)
+		n->dur_term[i] = n->sh_term[i];
+	n->dur_last = log->last;
+	sim.count->recovered_entries += log->last + 1 - log->first;
+	n->commit = n->rep.raft.commit;
+	n->term = n->rep.raft.term;
+	n->role = n->rep.raft.role;
+	n->config = n->rep.raft.config;
+	n->rec_head = 0;
+	n->rec_tail = 0;
+	n->flushed = n->rep.applied;
+	n->applied_to = n->rep.applied;
+	if (n->commit > nr_committed)
+		LOST("node %u: starts with %llu committed, but only %llu are", n->id,
+		     (unsigned long long)n->commit, (unsigned long long)nr_committed);
+	memset(n->applied_set, 0, sim.set.max_entries * sizeof(*n->applied_set));
+	memset(n->applying, 0, sizeof(n->applying));
+}
+
+void check_down(struct node *n)
+{
+	n->role = RAFT_FOLLOWER;
+}
+
+/* All logs, entry by entry: for mistakes that left no trace at the end of a log. */
+void check_everything(void)
+{
+	struct node *n;
+
+	for_each_node(n)
+		if (n->up)
+			check_log(n, true);
+}

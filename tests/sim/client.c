@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What uses the device: one program on each machine.  At any time one of them
+ * is the favourite, which opens for writing and works; the others read now
+ * and then and sometimes try to open as well.
+ */
+#include "sim.h"
+
+/* One request, with what the oracle has to know of it. */
+struct op {
+	struct raftblk_req req;		/* first */
+	struct list_head link;
+	u64 id;
+	u64 invoked;
+	u64 index, term;		/* where it was proposed last */
+	u8 *buf;
+	struct sight *sight;
+};
+
+/* One open, join or transfer that is waiting. */
+struct wait {
+	struct raftblk_open open;
+	struct raftblk_change change;
+	struct list_head link;
+	struct node *joiner;
+};
+
+static struct node *favourite;
+static u64 sessions;
+
+static void client_tick(struct event *ev);
+
+void client_reset(void)
+{
+	favourite = &node[rnd(sim.set.initial)];
+	sessions = 0;
+}
+
+void client_favour(struct node *n)
+{
+	favourite = n;
+}
+
+void client_start(struct node *n)
+{
+	n->opens = 0;
+	n->opening = false;
+	n->fenced = false;
+	sim_post(rnd(sim.set.think), client_tick, n, NULL)->life = n->life;
+}
+
+static void op_free(struct op *op)
+{
+	list_del(&op->link);
+	free(op->buf);
+	free(op->sight);
+	free(op);
+}
+
+static void wait_free(struct wait *w)
+{
+	list_del(&w->link);
+	free(w);
+}
+
+/* Its machine died or stopped: how requests ended nobody will know. */
+void client_node_down(struct node *n)
+{
+	struct op *op, *op2;
+	struct wait *w, *w2;
+
+	list_for_each_entry_safe(op, op2, &n->ops, link) {
+		if (n->stopping)
+			sim_fail("node %u: stopped without ending a request", n->id);
+		if (op->id)
+			COUNT(writes_maybe);
+		op_free(op);
+	}
+	list_for_each_entry_safe(w, w2, &n->waits, link) {
+		if (n->stopping)
+			sim_fail("node %u: stopped without ending an open or a change", n->id);
+		if (w->joiner && !sim.failed)
+			faults_joined(w->joiner, false);
+		wait_free(w);
+	}
+	n->nr_ops = 0;
+	n->opens = 0;
+	n->opening = false;
+	n->fenced = false;
+}
+
+/* ---- requests ---- */
+
+static struct op *op_new(struct node *n, u8 kind, u64 sector, u32 nsect)
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	assert(op);
+	op->req.op = kind;
+	op->req.sector = sector;
+	op->req.nsect = nsect;
+	op->invoked = sim.now;
+	list_add_tail(&op->link, &n->ops);
+	n->nr_ops++;
+	return op;
+}
+
+void client_write(struct node *n, u8 kind, u64 sector, u32 nsect)
+{
+	struct op *op = op_new(n, kind, sector, nsect);
+
+	op->id = oracle_write(n->session, sector, nsect, kind != RAFTBLK_OP_WRITE);
+	if (kind == RAFTBLK_OP_WRITE) {
+		op->req.payload = payload_new(n, nsect * SECTOR);
+		oracle_fill(op->id, sector, nsect, op->req.payload->data);
+		op->req.crc = sim_crc(op->req.payload->data, nsect * SECTOR);
+		COUNT(writes);
+	} else {
+		COUNT(zeroes);
+	}
+	trace("node %u: write %llu op %u sector %llu + %u", n->id, (unsigned long long)op->id,
+	      kind, (unsigned long long)sector, nsect);
+	raftblk_replica_submit(&n->rep, node_now(n), &op->req);
+}
+
+void client_read(struct node *n, u64 sector, u32 nsect)
+{
+	struct op *op = op_new(n, RAFTBLK_REQ_READ, sector, nsect);
+
+	COUNT(reads);
+	op->buf = malloc(nsect * SECTOR);
+	op->sight = malloc(nsect * sizeof(*op->sight));
+	assert(op->buf && op->sight);
+	memset(op->buf, 0xdb, nsect * SECTOR);
+	oracle_read_begin(sector, nsect, op->sight);
+	raftblk_replica_submit(&n->rep, node_now(n), &op->req);
+}
+
+u8 *client_read_buf(struct raftblk_req *req)
+{
+	return ((struct op *)req)->buf;
+}
+
+static void count_read(struct node *n)
+{
+	if (n->rep.raft.role != RAFT_LEADER)
+		COUNT(reads_follower);
+	else if (sim.set.params.raft.quorum_reads || !raft_lease_valid(&n->rep.raft, node_now(n)))
+		COUNT(reads_quorum);
+	else
+		COUNT(reads_lease);
+}
+
+static bool status_known(int status)
+{
+	return !status || status == -EIO || status == -ETIMEDOUT || status == -ESHUTDOWN;
+}
+
+void client_done(struct node *n, struct raftblk_req *req)
+{
+	struct op *op = (struct op *)req;
+
+	trace("node %u: %s %llu sector %llu + %u done, status %d index %llu", n->id,
+	      op->id ? "write" : "read", (unsigned long long)op->id,
+	      (unsigned long long)req->sector, req->nsect, req->status,
+	      (unsigned long long)req->index);
+	if (!status_known(req->status))
+		sim_fail("node %u: a request ended with status %d", n->id, req->status);
+	if (req->status == -ETIMEDOUT)
+		COUNT(io_timeouts);
+	if (op->id) {
+		oracle_write_done(op->id, req->status);
+		if (req->status)
+			COUNT(writes_maybe);
+		if (req->status == -EIO)
+			COUNT(writes_eio);
+	} else if (req->status) {
+		COUNT(reads_failed);
+	} else {
+		oracle_read_done(op->invoked, req->sector, req->nsect, op->sight, op->buf);
+		count_read(n);
+	}
+	n->nr_ops--;
+	op_free(op);
+}
+
+/* ---- opens and changes ---- */
+
+static struct wait *wait_new(struct node *n)
+{
+	struct wait *w = calloc(1, sizeof(*w));
+
+	assert(w);
+	list_add_tail(&w->link, &n->waits);
+	return w;
+}
+
+void client_open(struct node *n)
+{
+	struct wait *w = wait_new(n);
+
+	trace("node %u: opens", n->id);
+	n->opening = true;
+	w->open.deadline = node_now(n) + rnd_range(sim.set.params.raft.election_ns,
+						   6 * sim.set.params.raft.election_ns);
+	raftblk_replica_open(&n->rep, node_now(n), &w->open);
+}
+
+void client_opened(struct node *n, struct raftblk_open *open)
+{
+	struct wait *w = container_of(open, struct wait, open);
+	int status = open->status;
+	u32 owner;
+	u64 token = check_owner_token(&owner);
+
+	trace("node %u: opened, status %d", n->id, status);
+	wait_free(w);
+	n->opening = false;
+	if (status == -EBUSY)
+		COUNT(ebusy);
+	if (status)
+		return;
+	if (n->fenced)
+		sim_fail("node %u: opened again while it is fenced", n->id);
+	if (!sim.blackbox && (owner != n->id || token != n->rep.token))
+		sim_fail("node %u: opened with token %llu, but node %u is the owner with %llu",
+			 n->id, (unsigned long long)n->rep.token, owner, (unsigned long long)token);
+	if (n->opens++)
+		return;
+	n->session = ++sessions;
+	COUNT(owner_changes);
+	oracle_new_owner(n->session);
+}
+
+void client_close(struct node *n)
+{
+	trace("node %u: closes", n->id);
+	for (; n->opens; n->opens--)
+		raftblk_replica_close(&n->rep, node_now(n));
+	n->fenced = false;
+}
+
+void client_fenced(struct node *n)
+{
+	if (n->opens)
+		n->fenced = true;
+}
+
+void client_join(struct node *at, struct node *joiner)
+{
+	struct wait *w = wait_new(at);
+
+	trace("node %u: is asked to let machine %u join", at->id, joiner->slot);
+	w->joiner = joiner;
+	w->change.kind = RAFTBLK_CHANGE_JOIN;
+	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
+	memset(w->change.member.incarnation, 0xa0 + joiner->slot, 16);
+	w->change.member.addr.family = 4;
+	w->change.member.addr.port = 7789;
+	w->change.member.addr.ip[3] = joiner->slot + 1;
+	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+}
+
+void client_transfer(struct node *at, u32 to)
+{
+	struct wait *w = wait_new(at);
+
+	trace("node %u: is asked to hand over to %u", at->id, to);
+	w->change.kind = RAFTBLK_CHANGE_TRANSFER;
+	w->change.to = to;
+	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
+	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+}
+
+/* The joiner's disk is formatted with what the leader answered, through the disk format. */
+static void joined(struct node *at, struct wait *w)
+{
+	struct raftblk_disk_config d;
+	struct raftblk_config config;
+
+	COUNT(joins);
+	raftblk_config_encode(&at->rep.raft.config, &d);
+	memset(&config, 0, sizeof(config));
+	if (raftblk_config_decode(&config, &d) ||
+	    raftblk_config_find(&config, w->change.member.id) < 0)
+		sim_fail("node %u: joined as %u, but is not in the configuration",
+			 at->id, w->change.member.id);
+	node_format(w->joiner, w->change.member.id, &config);
+	node_boot(w->joiner);
+}
+
+void client_changed(struct node *n, struct raftblk_change *c)
+{
+	struct wait *w = container_of(c, struct wait, change);
+
+	trace("node %u: change %d ended with %d (leader %u, id %u)", n->id, c->kind, c->status,
+	      c->leader, c->member.id);
+	if (c->kind == RAFTBLK_CHANGE_TRANSFER && !c->status)
+		COUNT(transfers);
+	if (w->joiner) {
+		if (!c->status)
+			joined(n, w);
+		faults_joined(w->joiner, c->status == -ESTALE);
+	}
+	wait_free(w);
+}
+
+/* ---- the program ---- */
+
+/*
+ * Would another write push a member that lags out of the ring?  Catching up
+ * from there is not in the core yet, so most clients are patient; real ones
+ * are not, and some runs have those.
+ */
+static bool must_wait(struct node *n)
+{
+	struct raftblk_log *log = &n->rep.log;
+	struct raftblk_entry *e;
+	u64 low = log->last;
+	struct node *m;
+
+	for_each_node(m)
+		if (m->exists && !m->behind)
+			low = min(low, m->dur_last);
+	if (low == log->last || !sim.set.throttle)
+		return false;
+	e = raftblk_log_entry(log, low + 1);
+	if (e && e->rec_pos == ~0ULL)
+		return false;
+	return (!e || (log->tail_pos - e->rec_pos) * 100 > log->ring_sectors * 30 ||
+		(log->last - low) * 100 > log->max_entries * 30) && !chance(5);
+}
+
+static void some_range(u64 *sector, u32 *nsect)
+{
+	u32 b = sim.set.block_sectors;
+	u64 blocks = sim.set.volume_sectors / b;
+	u64 most = sim.set.max_req_sectors / b;
+	u64 len = chance(600) ? rnd_range(1, min(most, 3ULL)) : rnd_range(1, most);
+	u64 at = chance(500) ? rnd(min(blocks, 16ULL)) : rnd(blocks);
+
+	at = min(at, blocks - len);
+	*sector = at * b;
+	*nsect = len * b;
+}
+
+static void some_request(struct node *n, bool may_write)
+{
+	u64 sector;
+	u32 nsect;
+
+	some_range(&sector, &nsect);
+	if (!may_write || chance(300))
+		client_read(n, sector, nsect);
+	else if (!must_wait(n))
+		client_write(n, chance(900) ? RAFTBLK_OP_WRITE : chance(500) ?
+			     RAFTBLK_OP_DISCARD : RAFTBLK_OP_ZERO, sector, nsect);
+}
+
+static void work(struct node *n)
+{
+	u32 burst = chance(50) ? sim.set.depth : 1 + rnd(3);
+
+	if (n->fenced || sim.healing || chance(3) || (n != favourite && chance(30))) {
+		if (!n->nr_ops && !n->opening)
+			client_close(n);
+		else if (n->fenced && chance(300))
+			client_write(n, RAFTBLK_OP_WRITE, 0, sim.set.block_sectors);
+		return;
+	}
+	while (burst-- && n->nr_ops < sim.set.depth)
+		some_request(n, true);
+	if (n->opens == 1 && !n->opening && chance(5))
+		client_open(n);
+}
+
+static void client_tick(struct event *ev)
+{
+	struct node *n = ev->node;
+
+	sim_post(rnd_range(1, 2 * sim.set.think), client_tick, n, NULL)->life = n->life;
+	if (n->stopping || sim.final)
+		return;
+	if (n->opens) {
+		work(n);
+	} else if (!sim.healing) {
+		if (!n->opening && chance(n == favourite ? 300 : 2))
+			client_open(n);
+		if (chance(n == favourite ? 300 : 60) && n->nr_ops < 4)
+			some_request(n, false);
+	}
+	node_run(n);
+}

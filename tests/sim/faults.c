@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The nemesis: breaks things at random moments, each for a random while.
+ * Which kinds of faults a run has, and how often, is the seed's choice; so
+ * some runs know only partitions, some only power cuts, some all at once.
+ */
+#include "sim.h"
+
+static struct node *joiner;		/* the next machine to become a member */
+
+static struct node *random_node(bool up)
+{
+	struct node *n;
+	u32 tries;
+
+	for (tries = 0; tries < 20; tries++) {
+		n = &node[rnd(sim.set.nodes)];
+		if (n->exists && n->up == up && !n->stopping)
+			return n;
+	}
+	return NULL;
+}
+
+/* Of a fault: mostly about an election timeout, sometimes much shorter or longer. */
+static u64 some_while(void)
+{
+	u64 e = sim.set.params.raft.election_ns;
+
+	switch (rnd(4)) {
+	case 0:
+		return rnd(e / 4) + 1;
+	case 1:
+		return rnd_range(e, 5 * e);
+	default:
+		return rnd_range(e / 4, 2 * e);
+	}
+}
+
+/* ---- ends of faults ---- */
+
+
+static void boot_again(struct event *ev)
+{
+	struct node *n = ev->arg;
+
+	/* a clean stop may still be under way */
+	if (n->stopping)
+		sim_post(10 * MSEC, boot_again, NULL, n);
+	else
+		node_boot(n);
+}
+
+static void resume(struct event *ev)
+{
+	node_resume(ev->arg);
+}
+
+static void join_links(struct event *ev)
+{
+	struct node *n = ev->arg;
+	struct node *m;
+
+	trace("links of machine %u are whole again", n->slot);
+	for_each_node(m) {
+		if (m == n)
+			continue;
+		net_cut(n, m, false);
+		net_cut(m, n, false);
+	}
+}
+
+static void heal_all(struct event *ev)
+{
+	(void)ev;
+	trace("the network is whole again");
+	net_heal();
+}
+
+static void disk_normal(struct event *ev)
+{
+	struct node *n = ev->arg;
+
+	n->disk.slow = 1;
+}
+
+/* ---- faults ---- */
+
+/* A minority of media may lose a record, and only one that its disk can prove it had. */
+static void rot(struct node *n)
+{
+	u64 i, pick = 0, found = 0;
+	struct node *m;
+	struct record *r;
+	u32 bad = 0, live = 0;
+
+	for_each_node(m) {
+		bad += m->exists && m->rotten;
+		live += m->exists && !m->behind;
+	}
+	if (bad || live < 3)
+		return;
+	for (i = n->rec_head > NODE_RECORDS ? n->rec_head - NODE_RECORDS : 0; i < n->rec_head; i++) {
+		r = &n->rec[i % NODE_RECORDS];
+		if (r->first > n->disk_ckpt_index && r->first + r->nr - 1 <= n->disk_evidence &&
+		    !rnd(++found))
+			pick = i;
+	}
+	if (!found)
+		return;
+	r = &n->rec[pick % NODE_RECORDS];
+	n->rotten = true;
+	COUNT(rotten_records);
+	trace("node %u: record at %llu (entries %llu + %u) rots", n->id,
+	      (unsigned long long)r->pos, (unsigned long long)r->first, r->nr);
+	disk_rot(&n->disk, sim.set.ring_start + (r->pos + rnd(r->sectors)) % sim.set.ring_sectors,
+		 chance(300));
+}
+
+static void fault_crash(bool with_rot)
+{
+	struct node *n = random_node(true);
+
+	if (!n)
+		return;
+	node_power_cut(n);
+	if (with_rot)
+		rot(n);
+	sim_post(some_while(), boot_again, NULL, n);
+}
+
+static void fault_all_crash(void)
+{
+	u64 at = 0;
+	struct node *n;
+
+	COUNT(all_crashes);
+	for_each_node(n) {
+		if (!n->up)
+			continue;
+		node_power_cut(n);
+		at += rnd(50 * MSEC);
+		sim_post(at, boot_again, NULL, n);
+	}
+}
+
+static void fault_clean_restart(void)
+{
+	struct node *n = random_node(true);
+
+	if (!n)
+		return;
+	node_stop(n);
+	sim_post(some_while(), boot_again, NULL, n);
+}
+
+static void fault_partition(void)
+{
+	u32 side = rnd(1U << sim.set.nodes);
+	struct node *a, *b;
+
+	COUNT(partitions);
+	trace("partition, sides %x", side);
+	for_each_node(a)
+		for_each_node(b)
+			if (((side >> a->slot) & 1) != ((side >> b->slot) & 1))
+				net_cut(a, b, true);
+	sim_post(some_while(), heal_all, NULL, NULL);
+}
+
+static void fault_oneway(void)
+{
+	struct node *a = random_node(true);
+	struct node *b = random_node(true);
+	bool all = chance(300);
+	struct node *m;
+
+	if (!a || !b || a == b)
+		return;
+	COUNT(oneway_cuts);
+	trace("machine %u is not heard by %u%s", a->slot, b->slot, all ? " and others" : "");
+	for_each_node(m)
+		if (m != a && (m == b || all))
+			net_cut(a, m, true);
+	sim_post(some_while(), join_links, NULL, a);
+}
+
+static void fault_pause(void)
+{
+	struct node *n = random_node(true);
+
+	if (!n || n->paused)
+		return;
+	node_pause(n);
+	sim_post(some_while(), resume, NULL, n);
+}
+
+static void fault_slow_disk(void)
+{
+	struct node *n = random_node(true);
+
+	if (!n)
+		return;
+	COUNT(slow_disks);
+	n->disk.slow = rnd_range(5, 100);
+	sim_post(some_while(), disk_normal, NULL, n);
+}
+
+static void fault_transfer(void)
+{
+	struct node *n = random_node(true);
+	struct node *to = random_node(true);
+
+	if (!n || !to || n->paused)
+		return;
+	client_transfer(n, to->id);
+	node_run(n);
+}
+
+static void fault(struct event *ev)
+{
+	struct node *n;
+
+	(void)ev;
+	if (sim.healing)
+		return;
+	sim_post(rnd(2 * sim.set.fault_every), fault, NULL, NULL);
+	switch (rnd(FAULT_KINDS)) {
+	#define ON(kind) if (!(sim.set.faults & (1U << (kind)))) break
+	case FAULT_CRASH:
+		ON(FAULT_CRASH);
+		fault_crash(false);
+		break;
+	case FAULT_ALL_CRASH:
+		ON(FAULT_ALL_CRASH);
+		fault_all_crash();
+		break;
+	case FAULT_CLEAN_RESTART:
+		ON(FAULT_CLEAN_RESTART);
+		fault_clean_restart();
+		break;
+	case FAULT_PARTITION:
+		ON(FAULT_PARTITION);
+		fault_partition();
+		break;
+	case FAULT_ONEWAY:
+		ON(FAULT_ONEWAY);
+		fault_oneway();
+		break;
+	case FAULT_PAUSE:
+		ON(FAULT_PAUSE);
+		fault_pause();
+		break;
+	case FAULT_SLOW_DISK:
+		ON(FAULT_SLOW_DISK);
+		fault_slow_disk();
+		break;
+	case FAULT_DRIFT:
+		ON(FAULT_DRIFT);
+		n = &node[rnd(sim.set.nodes)];
+		COUNT(clock_drifts);
+		node_drift(n);
+		break;
+	case FAULT_TRANSFER:
+		ON(FAULT_TRANSFER);
+		fault_transfer();
+		break;
+	case FAULT_OWNER:
+		ON(FAULT_OWNER);
+		n = random_node(true);
+		if (n)
+			client_favour(n);
+		break;
+	case FAULT_ROT:
+		ON(FAULT_ROT);
+		fault_crash(true);
+		break;
+	#undef ON
+	}
+}
+
+/* ---- joining, one machine after the other ---- */
+
+static bool all_vote(void)
+{
+	struct node *n;
+
+	for_each_node(n) {
+		const struct raftblk_config *c = &n->rep.raft.config;
+		struct node *m;
+
+		if (!n->up || n->rep.raft.role != RAFT_LEADER)
+			continue;
+		if (raftblk_config_is_joint(c))
+			return false;
+		for_each_node(m) {
+			int i = m->exists ? raftblk_config_find(c, m->id) : -1;
+
+			if (m->exists && (i < 0 || !raftblk_member_votes(&c->member[i])))
+				return false;
+		}
+		return true;
+	}
+	return false;
+}
+
+static void join_try(struct event *ev)
+{
+	struct node *n, *at = NULL;
+
+	(void)ev;
+	if (joiner || sim.healing)
+		return;
+	sim_post(rnd_range(1, 2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
+	for_each_node(n) {
+		if (n->exists || n->stale)
+			continue;
+		if (!all_vote())
+			return;
+		/* only the leader can; the tool is sent there by the others */
+		for_each_node(at)
+			if (at->up && !at->paused && at->rep.raft.role == RAFT_LEADER)
+				break;
+		if (at == node + sim.set.nodes || chance(100))
+			at = random_node(true);
+		if (!at || at->paused)
+			return;
+		joiner = n;
+		client_join(at, n);
+		node_run(at);
+		return;
+	}
+}
+
+void faults_joined(struct node *n, bool stale)
+{
+	if (stale) {
+		COUNT(join_stale);
+		n->stale = true;
+	}
+	joiner = NULL;
+	sim_post(rnd_range(1, sim.set.params.raft.election_ns), join_try, NULL, NULL);
+}
+
+/* ---- */
+
+void faults_start(void)
+{
+	joiner = NULL;
+	sim_post(rnd(4 * sim.set.params.raft.election_ns), fault, NULL, NULL);
+	if (sim.set.initial < sim.set.nodes)
+		sim_post(rnd(2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
+}
+
+/* Everything works again, and stays so. */
+void faults_heal(void)
+{
+	struct node *n;
+
+	trace("end of the faults");
+	sim.healing = true;
+	net_heal();
+	for_each_node(n) {
+		n->disk.slow = 1;
+		node_resume(n);
+		if (n->exists && !n->up)
+			sim_post(rnd(100 * MSEC), boot_again, NULL, n);
+	}
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end phase: all faults are over.  Within a bounded time the cluster has
+ * to be of one mind, let a new owner in, take a write, show every sector as
+ * the oracle has it, on every member, and the members' data areas have to be
+ * the same, byte for byte, as the committed history says.
+ */
+#include "sim.h"
+
+#define BOUND	(60 * SEC)
+
+static struct node *owner;
+static u64 until;
+
+static bool sim_step_until(bool (*done)(void))
+{
+	while (!done()) {
+		if (sim.now > until)
+			return false;
+		sim_step();
+	}
+	return true;
+}
+
+static u32 present(void)
+{
+	struct node *n;
+	u32 nr = 0;
+
+	for_each_node(n)
+		nr += n->exists && !n->behind;
+	return nr;
+}
+
+static bool of_one_mind(void)
+{
+	struct node *n;
+	u64 last = 0;
+	bool led = false;
+
+	for_each_node(n) {
+		if (!n->exists || n->behind)
+			continue;
+		if (!n->up || n->stopping || n->nr_ops || n->opens || !list_empty(&n->waits))
+			return false;
+		if (!last)
+			last = n->rep.log.last;
+		if (n->rep.log.last != last || n->rep.raft.commit != last ||
+		    n->rep.applied != last || n->rep.applying)
+			return false;
+		led |= raft_leads(&n->rep.raft);
+	}
+	return led;
+}
+
+static bool no_requests(void)
+{
+	struct node *n;
+
+	for_each_node(n)
+		if (n->exists && !n->behind && n->nr_ops)
+			return false;
+	return true;
+}
+
+static bool open_ended(void)
+{
+	return !owner->opening;
+}
+
+static bool all_down(void)
+{
+	struct node *n;
+
+	for_each_node(n)
+		if (n->up)
+			return false;
+	return true;
+}
+
+static void state_print(void)
+{
+	struct node *n;
+
+	for_each_node(n) {
+		if (!n->exists)
+			continue;
+		fprintf(stderr, "# node %u: %s%s%s %s term %llu leader %u log %llu..%llu durable %llu commit %llu applied %llu ops %u opens %u%s\n",
+			n->id, n->up ? "up" : "down", n->behind ? " behind" : "",
+			n->rotten ? " rotten" : "", raft_role_name(n->rep.raft.role),
+			(unsigned long long)n->rep.raft.term, n->rep.raft.leader,
+			(unsigned long long)n->rep.log.first, (unsigned long long)n->rep.log.last,
+			(unsigned long long)n->rep.log.durable,
+			(unsigned long long)n->rep.raft.commit, (unsigned long long)n->rep.applied,
+			n->nr_ops, n->opens, n->opening ? " opening" : "");
+	}
+}
+
+static void must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	state_print();
+	sim_fail("60 s after the last fault: %s", what);
+}
+
+static bool open_somewhere(void)
+{
+	do {
+		do {
+			owner = &node[rnd(sim.set.nodes)];
+		} while (!owner->exists || owner->behind);
+		client_open(owner);
+		node_run(owner);
+		if (!sim_step_until(open_ended))
+			return false;
+	} while (!owner->opens);
+	return true;
+}
+
+static void read_all(struct node *n)
+{
+	u64 at;
+
+	for (at = 0; at < sim.set.volume_sectors; at += sim.set.max_req_sectors)
+		client_read(n, at, min_t(u64, sim.set.max_req_sectors, sim.set.volume_sectors - at));
+	node_run(n);
+}
+
+static void write_and_read(void)
+{
+	u64 failed = sim.count->reads_failed + sim.count->writes_maybe;
+	struct node *n;
+
+	sim.final = true;
+	must(open_somewhere(), "nobody can open");
+	for_each_node(n)
+		if (n->exists && !n->behind)
+			read_all(n);
+	must(sim_step_until(no_requests), "reads do not end");
+	client_write(owner, RAFTBLK_OP_WRITE, 0, sim.set.block_sectors);
+	node_run(owner);
+	must(sim_step_until(no_requests), "a write does not end");
+	read_all(owner);
+	must(sim_step_until(no_requests), "reads after it do not end");
+	client_close(owner);
+	node_run(owner);
+	if (failed != sim.count->reads_failed + sim.count->writes_maybe)
+		sim_fail("a request failed although nothing is broken any more");
+}
+
+static void compare(struct node *n)
+{
+	const u8 *data = n->disk.data + n->super.data_start * SECTOR;
+	u64 s;
+
+	for (s = 0; s < sim.set.volume_sectors; s++) {
+		u64 has, want;
+
+		if (!memcmp(data + s * SECTOR, oracle_model() + s * SECTOR, SECTOR))
+			continue;
+		memcpy(&has, data + s * SECTOR, 8);
+		memcpy(&want, oracle_model() + s * SECTOR, 8);
+		sim_fail("node %u: data area differs from the committed history at sector %llu: has write %llu, not %llu",
+			 n->id, (unsigned long long)s, (unsigned long long)has,
+			 (unsigned long long)want);
+	}
+}
+
+/* Is it known that what is left cannot go on?  Members behind the ring wait for catch-up. */
+static bool hopeless(void)
+{
+	u32 all = 0;
+	struct node *n;
+
+	for_each_node(n)
+		all += n->exists;
+	return present() * 2 <= all;
+}
+
+void final_run(void)
+{
+	struct node *n;
+
+	until = sim.now + BOUND;
+	faults_heal();
+	if (!sim_step_until(of_one_mind)) {
+		if (sim.excused && hopeless())
+			return;
+		must(false, "the members do not converge");
+	}
+	write_and_read();
+	must(sim_step_until(of_one_mind), "the members do not converge after the last write");
+	check_everything();
+	for_each_node(n)
+		if (n->exists && !n->behind)
+			compare(n);
+	for_each_node(n)
+		if (n->up)
+			node_stop(n);
+	must(sim_step_until(all_down), "a member does not stop");
+}

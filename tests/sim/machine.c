@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The life of a machine: format, boot, power cut, clean stop, pause. */
+#include "sim.h"
+
+struct node *node_by_id(u32 id)
+{
+	struct node *n;
+
+	for_each_node(n)
+		if (n->exists && n->id == id)
+			return n;
+	return NULL;
+}
+
+void node_make(struct node *n, u32 slot)
+{
+	struct setup *s = &sim.set;
+
+	memset(n, 0, sizeof(*n));
+	n->slot = slot;
+	n->life = 1;
+	disk_make(&n->disk, s->ring_start + s->ring_sectors + s->volume_sectors);
+	INIT_LIST_HEAD(&n->payloads);
+	INIT_LIST_HEAD(&n->ops);
+	INIT_LIST_HEAD(&n->waits);
+	n->table = calloc(s->max_entries, sizeof(*n->table));
+	n->applied_set = calloc(s->max_entries, sizeof(*n->applied_set));
+	assert(n->table && n->applied_set);
+	n->deferred_tail = &n->deferred;
+	n->base_local = rnd(1000 * SEC);
+	n->ppm = 1000000;
+	node_drift(n);
+}
+
+static void deferred_drop(struct node *n)
+{
+	while (n->deferred) {
+		struct event *ev = n->deferred;
+
+		n->deferred = ev->next;
+		if (ev->drop)
+			ev->drop(ev);
+		free(ev);
+	}
+	n->deferred_tail = &n->deferred;
+}
+
+void node_free(struct node *n)
+{
+	deferred_drop(n);
+	client_node_down(n);
+	node_payloads_gone(n);
+	disk_free_all(&n->disk);
+	free(n->table);
+	free(n->applied_set);
+	free(n->sh_term);
+	free(n->dur_term);
+	free(n->voted);
+}
+
+static void incarnation(u8 *to, u32 id)
+{
+	memset(to, 0xa0 + id, 16);
+}
+
+static void super_fill(struct node *n)
+{
+	struct raftblk_super *s = &n->super;
+
+	memset(s, 0, sizeof(*s));
+	memcpy(s->uuid, sim.uuid, 16);
+	incarnation(s->incarnation, n->slot);
+	memset(s->key, 0x5e, sizeof(s->key));
+	strcpy(s->name, "sim");
+	s->node_id = n->id;
+	s->block_size = sim.set.block_sectors * SECTOR;
+	s->ring_start = sim.set.ring_start;
+	s->ring_sectors = sim.set.ring_sectors;
+	s->data_start = s->ring_start + s->ring_sectors;
+	s->data_sectors = sim.set.volume_sectors;
+	s->volume_sectors = sim.set.volume_sectors;
+	s->log_align = sim.set.log_align;
+	s->max_entries = sim.set.max_entries;
+	s->extent_sectors = 64;
+	s->minor = ~0U;
+	s->listen.family = 4;
+	s->listen.port = 7789;
+	s->listen.ip[3] = n->slot + 1;
+}
+
+/* What `raftblk create` and `join` put on a disk. */
+void node_format(struct node *n, u32 id, const struct raftblk_config *config)
+{
+	u8 buf[RAFTBLK_META_BYTES];
+	struct raftblk_ckpt c = { .generation = 1, .volume_sectors = sim.set.volume_sectors };
+	struct raftblk_vote v = { .generation = 0 };
+
+	n->id = id;
+	super_fill(n);
+	raftblk_super_encode(&n->super, buf);
+	disk_format(&n->disk, RAFTBLK_SUPER_SECTOR(0), buf, sizeof(buf));
+	disk_format(&n->disk, RAFTBLK_SUPER_SECTOR(1), buf, sizeof(buf));
+	raftblk_vote_encode(&v, sim.uuid, buf);
+	disk_format(&n->disk, RAFTBLK_VOTE_SECTOR(0), buf, RAFTBLK_VOTE_BYTES);
+	c.config = *config;
+	raftblk_ckpt_encode(&c, sim.uuid, buf);
+	disk_format(&n->disk, RAFTBLK_CKPT_SECTOR(1), buf, sizeof(buf));
+	n->exists = true;
+}
+
+static int ring_read(void *ctx, u64 sector, u32 nsect, void *buf)
+{
+	struct node *n = ctx;
+
+	if (sector + nsect > n->super.ring_sectors)
+		sim_fail("node %u: recovery reads over the end of the ring", n->id);
+	return disk_read_now(&n->disk, n->super.ring_start + sector, nsect, buf);
+}
+
+static void meta_read(struct node *n, struct raftblk_vote *vote, struct raftblk_ckpt *ckpt)
+{
+	struct raftblk_vote v;
+	struct raftblk_ckpt c;
+	u8 buf[RAFTBLK_META_BYTES];
+	const char *why;
+	bool have_v = false, have_c = false;
+	u32 i;
+
+	disk_read_now(&n->disk, RAFTBLK_SUPER_SECTOR(rnd(2)), 8, buf);
+	if (raftblk_super_decode(&n->super, buf, &why))
+		sim_fail("node %u: superblock refused: %s", n->id, why);
+	for (i = 0; i < 2; i++) {
+		disk_read_now(&n->disk, RAFTBLK_VOTE_SECTOR(i), 1, buf);
+		if (!raftblk_vote_decode(&v, sim.uuid, buf) &&
+		    (!have_v || v.generation > vote->generation)) {
+			*vote = v;
+			have_v = true;
+		}
+		disk_read_now(&n->disk, RAFTBLK_CKPT_SECTOR(i), 8, buf);
+		if (!raftblk_ckpt_decode(&c, sim.uuid, buf) &&
+		    (!have_c || c.generation > ckpt->generation)) {
+			*ckpt = c;
+			have_c = true;
+		}
+	}
+	if (!have_v || !have_c)
+		sim_fail("node %u: no valid %s slot", n->id, have_v ? "checkpoint" : "vote");
+	n->stable_term = vote->term;
+	n->stable_voted_for = vote->voted_for;
+	n->disk_ckpt_index = ckpt->applied_index;
+	n->disk_evidence = max(ckpt->durable_index, vote->durable_index);
+	n->proof_index = ckpt->proof_index;
+}
+
+static void boot_state(struct node *n)
+{
+	n->life++;
+	n->up = true;
+	n->stopping = false;
+	n->nr_io = 0;
+	n->tick_at = NEVER;
+	n->tick_gen++;
+	n->spins = 0;
+	memset(n->table, 0, sim.set.max_entries * sizeof(*n->table));
+}
+
+void node_boot(struct node *n)
+{
+	static u8 buf[64 << 10];
+	const struct raftblk_payload_ops ops = {
+		payload_get, payload_put, payload_alloc, payload_map, n
+	};
+	const struct raftblk_reader reader = { ring_read, n, buf, sizeof(buf) };
+	struct raftblk_recovered found = {};
+	struct raftblk_vote vote;
+	struct raftblk_ckpt ckpt;
+	int err;
+
+	if (n->up || !n->exists)
+		return;
+	boot_state(n);
+	meta_read(n, &vote, &ckpt);
+	err = raftblk_replica_init(&n->rep, &n->super, &vote, &ckpt, &sim.set.params, &ops,
+				   n->table, &reader, node_now(n), rng_next(), &found);
+	if (err)
+		sim_fail("node %u: does not start: %d %s", n->id, err, found.why ? found.why : "");
+	trace("node %u: up, life %u, term %llu log %llu..%llu commit %llu%s%s proof %llu", n->id,
+	      n->life, (unsigned long long)n->rep.raft.term,
+	      (unsigned long long)n->rep.log.first, (unsigned long long)n->rep.log.last,
+	      (unsigned long long)n->rep.raft.commit, found.torn ? ", torn tail" : "",
+	      found.corrupt_index ? ", corruption" : "", (unsigned long long)found.proof_index);
+	check_boot(n, &found);
+	client_start(n);
+	node_run(n);
+}
+
+static void node_gone(struct node *n)
+{
+	n->up = false;
+	n->stopping = false;
+	n->paused = false;
+	n->life++;
+	deferred_drop(n);
+	net_node_down(n);
+	client_node_down(n);
+	node_payloads_gone(n);
+	check_down(n);
+}
+
+void node_power_cut(struct node *n)
+{
+	if (!n->up)
+		return;
+	trace("node %u: power cut", n->id);
+	COUNT(crashes);
+	disk_power_cut(&n->disk);
+	node_gone(n);
+}
+
+void node_stop(struct node *n)
+{
+	if (!n->up || n->stopping || n->paused)
+		return;
+	trace("node %u: clean stop", n->id);
+	COUNT(clean_restarts);
+	n->stopping = true;
+	raftblk_replica_stop(&n->rep, node_now(n));
+	node_run(n);
+}
+
+void node_pause(struct node *n)
+{
+	if (!n->up || n->paused || n->stopping)
+		return;
+	trace("node %u: paused", n->id);
+	COUNT(pauses);
+	n->paused = true;
+}
+
+/* All that waited comes at once; packets in their order, the rest in any. */
+void node_resume(struct node *n)
+{
+	struct event *ev = n->deferred;
+
+	if (!n->paused)
+		return;
+	trace("node %u: resumed", n->id);
+	n->paused = false;
+	n->deferred = NULL;
+	n->deferred_tail = &n->deferred;
+	while (ev) {
+		struct event *next = ev->next;
+		struct event *again;
+		u64 delay = chance(500) ? rnd(500 * USEC) : 0;
+
+		if (ev->drop == net_packet_drop)
+			delay = 0;
+		again = sim_post(delay, ev->fire, ev->node, ev->arg);
+		again->drop = ev->drop;
+		again->life = ev->life;
+		free(ev);
+		ev = next;
+	}
+}

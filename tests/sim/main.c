@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The event queue, one run from one seed, and the command line. */
+#include <getopt.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sim.h"
+
+struct sim sim;
+
+static struct event **heap;
+static u32 heap_nr, heap_room;
+static jmp_buf failed;
+
+/* ---- events ---- */
+
+static bool before(const struct event *a, const struct event *b)
+{
+	return a->at < b->at || (a->at == b->at && a->seq < b->seq);
+}
+
+static void heap_push(struct event *ev)
+{
+	u32 i = heap_nr++;
+
+	if (heap_nr > heap_room) {
+		heap_room = heap_room ? heap_room * 2 : 256;
+		heap = realloc(heap, heap_room * sizeof(*heap));
+		assert(heap);
+	}
+	while (i && before(ev, heap[(i - 1) / 2])) {
+		heap[i] = heap[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	heap[i] = ev;
+}
+
+static struct event *heap_pop(void)
+{
+	struct event *top = heap[0];
+	struct event *last = heap[--heap_nr];
+	u32 i = 0, c;
+
+	while ((c = 2 * i + 1) < heap_nr) {
+		if (c + 1 < heap_nr && before(heap[c + 1], heap[c]))
+			c++;
+		if (!before(heap[c], last))
+			break;
+		heap[i] = heap[c];
+		i = c;
+	}
+	heap[i] = last;
+	return top;
+}
+
+struct event *sim_post(u64 delay, void (*fire)(struct event *ev), struct node *n, void *arg)
+{
+	struct event *ev = calloc(1, sizeof(*ev));
+
+	assert(ev);
+	ev->at = sim.now + delay;
+	ev->seq = sim.seq++;
+	ev->fire = fire;
+	ev->node = n;
+	ev->arg = arg;
+	heap_push(ev);
+	return ev;
+}
+
+static void event_drop(struct event *ev)
+{
+	if (ev->fire && ev->drop)
+		ev->drop(ev);
+	free(ev);
+}
+
+static void event_dispatch(struct event *ev)
+{
+	struct node *n = ev->node;
+
+	if (!ev->fire || (ev->life && (ev->life != n->life || !n->up))) {
+		event_drop(ev);
+		return;
+	}
+	if (n && n->paused) {
+		ev->next = NULL;
+		*n->deferred_tail = ev;
+		n->deferred_tail = &ev->next;
+		return;
+	}
+	ev->fire(ev);
+	free(ev);
+}
+
+void sim_step(void)
+{
+	struct event *ev;
+
+	if (!heap_nr)
+		sim_fail("nothing will ever happen again");
+	if (++sim.steps == sim.max_steps)
+		sim_fail("stopped after %llu steps, as asked", (unsigned long long)sim.steps);
+	ev = heap_pop();
+	sim.now = ev->at;
+	event_dispatch(ev);
+	if (!(sim.steps & 4095))
+		check_everything();
+}
+
+/* ---- words ---- */
+
+void sim_trace(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("%6llu.%06llu ", (unsigned long long)(sim.now / MSEC),
+	       (unsigned long long)(sim.now % MSEC));
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+void sim_fail(const char *fmt, ...)
+{
+	static char why[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	trace("FAILED: %s", why);
+	sim.failed = why;
+	longjmp(failed, 1);
+}
+
+const char *sim_msg_name(u8 type)
+{
+	static const char *const name[] = {
+		"?", "PREVOTE_REQ", "PREVOTE_RESP", "VOTE_REQ", "VOTE_RESP", "HEARTBEAT",
+		"HEARTBEAT_RESP", "APPEND", "APPEND_RESP", "TIMEOUT_NOW", "PULL_REQ", "PULL_RESP",
+		"READ_REQ", "READ_RESP", "RELEASE", "JOIN_REQ", "JOIN_RESP",
+	};
+
+	return type < ARRAY_SIZE(name) ? name[type] : "?";
+}
+
+const char *sim_event_name(enum raftblk_event_type type)
+{
+	static const char *const name[] = {
+		"ROLE", "LEADER", "OWNER", "FENCED", "CONFIG", "BEHIND", "FAULT", "PROVEN",
+	};
+
+	return type < ARRAY_SIZE(name) ? name[type] : "?";
+}
+
+/* ---- what the seed decides ---- */
+
+static u64 one_of(u32 nr, const u64 *v)
+{
+	return v[rnd(nr)];
+}
+#define ONE_OF(...) one_of(sizeof((u64[]){ __VA_ARGS__ }) / 8, (u64[]){ __VA_ARGS__ })
+
+static void setup_raft(struct raft_params *p)
+{
+	*p = (struct raft_params)RAFT_PARAMS_DEFAULT;
+	p->election_ns = ONE_OF(100, 150, 200, 300, 500) * MSEC;
+	p->heartbeat_ns = p->election_ns / rnd_range(4, 8);
+	p->window_bytes = ONE_OF(8, 16, 64, 256) << 10;
+	p->window_entries = ONE_OF(4, 16, 64, 256);
+	p->batch_bytes = ONE_OF(4, 8, 32) << 10;
+	p->quorum_reads = chance(250);
+}
+
+static void setup_replica(struct setup *s)
+{
+	struct raftblk_replica_params *p = &s->params;
+
+	setup_raft(&p->raft);
+	p->cache_bytes = ONE_OF(4, 8, 32, 256) << 10;
+	p->backlog_bytes = ONE_OF(16, 32, 256) << 10;
+	p->ckpt_percent = rnd_range(15, 60);
+	p->idle_ckpt_ns = ONE_OF(20, 100, 500) * MSEC;
+	p->io_timeout_ns = chance(150) ? p->raft.election_ns * rnd_range(2, 10) : 0;
+}
+
+static void setup_disk(struct setup *s)
+{
+	bool big = chance(200);
+
+	s->block_sectors = big && chance(500) ? 8 : 1;
+	s->log_align = big ? 4096 : 512;
+	s->ring_start = 64;
+	s->ring_sectors = big ? ONE_OF(512, 1024) : ONE_OF(128, 160, 256, 512);
+	s->max_req_sectors = big ? 32 : 8;
+	s->volume_sectors = s->block_sectors * ONE_OF(32, 64, 128);
+	s->max_entries = ONE_OF(64, 128, 256, 1024);
+	if (s->initial < s->nodes) {
+		s->ring_sectors = 4096;
+		s->max_entries = 2048;
+	}
+	s->disk_min = 20 * USEC;
+	s->disk_max = ONE_OF(200, 1000, 5000) * USEC;
+}
+
+static void setup_net(struct setup *s)
+{
+	s->tcp = chance(500);
+	s->drop = chance(500) ? ONE_OF(5, 30, 150) : 0;
+	s->duplicate = chance(500) ? ONE_OF(10, 50) : 0;
+	s->reorder = chance(500) ? ONE_OF(10, 100) : 0;
+	s->corrupt = chance(200) ? 3 : 0;
+	s->net_min = 30 * USEC;
+	s->net_max = ONE_OF(100, 500, 4000) * USEC;
+}
+
+static void setup(struct setup *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->nodes = ONE_OF(1, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 5, 5, 5);
+	s->initial = s->nodes;
+	if (chance(150)) {
+		s->initial = 1;
+		s->nodes = ONE_OF(2, 3, 3, 5);
+	}
+	setup_replica(s);
+	setup_disk(s);
+	setup_net(s);
+	s->run_ns = s->params.raft.election_ns * rnd_range(60, 140);
+	s->think = s->run_ns / ONE_OF(200, 400, 800);
+	s->depth = ONE_OF(1, 4, 8, 16);
+	s->fault_every = s->params.raft.election_ns * ONE_OF(1, 3, 10);
+	s->faults = rng_next() & ((1U << FAULT_KINDS) - 1);
+	if (chance(100))
+		s->faults = 0;
+	s->drift_ppm = ONE_OF(0, 1000, 50000, 100000);
+	s->throttle = !chance(50);
+}
+
+static void setup_print(const struct setup *s)
+{
+	trace("%u machines, %u at first; %s; election %llu ms; ring %llu, volume %llu, block %u sectors; faults %x every %llu ms",
+	      s->nodes, s->initial, s->tcp ? "connections" : "datagrams",
+	      (unsigned long long)(s->params.raft.election_ns / MSEC),
+	      (unsigned long long)s->ring_sectors, (unsigned long long)s->volume_sectors,
+	      s->block_sectors, s->faults, (unsigned long long)(s->fault_every / MSEC));
+}
+
+/* ---- one run ---- */
+
+static void cluster_make(void)
+{
+	struct raftblk_config c = { .nr = sim.set.initial, .next_id = sim.set.initial + 1 };
+	u32 i;
+
+	for (i = 0; i < sim.set.nodes; i++)
+		node_make(&node[i], i);
+	for (i = 0; i < sim.set.initial; i++) {
+		struct raftblk_member *m = &c.member[i];
+
+		m->id = i + 1;
+		m->flags = RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW;
+		memset(m->incarnation, 0xa0 + i, 16);
+		m->addr.family = 4;
+		m->addr.port = 7789;
+		m->addr.ip[3] = i + 1;
+	}
+	for (i = 0; i < sim.set.initial; i++) {
+		node_format(&node[i], i + 1, &c);
+		node_boot(&node[i]);
+	}
+}
+
+static void run_free(void)
+{
+	u32 i;
+
+	while (heap_nr)
+		event_drop(heap_pop());
+	net_free();
+	for (i = 0; i < sim.set.nodes; i++)
+		if (node[i].disk.data)
+			node_free(&node[i]);
+	check_free();
+	oracle_free();
+}
+
+static bool run(u64 seed)
+{
+	sim.seed = seed;
+	sim.now = 0;
+	sim.seq = 0;
+	sim.steps = 0;
+	sim.healing = false;
+	sim.final = false;
+	sim.excused = false;
+	sim.failed = NULL;
+	memset(node, 0, sizeof(node));
+	rng_seed(seed);
+	memset(sim.uuid, seed & 0xff, sizeof(sim.uuid));
+	setup(&sim.set);
+	setup_print(&sim.set);
+	oracle_reset();
+	check_reset();
+	net_reset();
+	client_reset();
+	if (!setjmp(failed)) {
+		cluster_make();
+		faults_start();
+		while (sim.now < sim.set.run_ns)
+			sim_step();
+		final_run();
+	}
+	if (sim.excused)
+		COUNT(seeds_behind);
+	COUNT(seeds);
+	sim.count->steps += sim.steps;
+	sim.count->virtual_seconds += sim.now / SEC;
+	run_free();
+	return !sim.failed;
+}
+
+/* ---- many runs ---- */
+
+/**
+ * struct shared - what the workers tell the parent
+ * @current: the seed each works on, for when it dies of it
+ */
+struct shared {
+	struct counters count[16];
+	u64 current[16];
+	u64 bad[16];
+	char why[16][512];
+};
+
+static struct shared *shared;
+static const char *program;
+static const char *trace_dir;
+static u32 seconds_per_seed = 60;
+
+static void worker(u32 me, u32 workers, u64 from, u64 to)
+{
+	u64 seed;
+	u32 i;
+
+	sim.count = &shared->count[me];
+	for (seed = from + me; seed <= to; seed += workers) {
+		shared->current[me] = seed;
+		alarm(seconds_per_seed);
+		if (!run(seed)) {
+			shared->bad[me] = seed;
+			snprintf(shared->why[me], sizeof(shared->why[me]), "%s", sim.failed);
+			_exit(1);
+		}
+		for (i = 0; i < workers; i++)
+			if (shared->bad[i])
+				_exit(0);
+	}
+	_exit(0);
+}
+
+static const char *const counter_name[] = {
+#define X(name) #name,
+	SIM_COUNTERS(X)
+#undef X
+};
+
+static u64 counter(u32 i, u32 workers)
+{
+	u64 sum = 0;
+	u32 w;
+
+	for (w = 0; w < workers; w++)
+		sum += ((const u64 *)&shared->count[w])[i];
+	return sum;
+}
+#define SUM(name)	counter(offsetof(struct counters, name) / sizeof(u64), workers)
+
+static bool optional(const char *name)
+{
+	char list[] = " " SIM_COUNTERS_OPTIONAL " ";
+	char word[64];
+
+	snprintf(word, sizeof(word), " %s ", name);
+	return strstr(list, word);
+}
+
+/* Returns the number of counters that nothing has moved: what never happened was not tested. */
+static u32 counters_print(u32 workers)
+{
+	u32 zero = 0;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(counter_name); i++) {
+		u64 v = counter(i, workers);
+
+		printf("%s%s %llu%s", i % 6 ? "  " : "# ", counter_name[i], (unsigned long long)v,
+		       i % 6 == 5 ? "\n" : "");
+		zero += !v && !optional(counter_name[i]);
+	}
+	printf("\n");
+	for (i = 0; i < ARRAY_SIZE(counter_name); i++)
+		if (!counter(i, workers) && !optional(counter_name[i]))
+			printf("# never happened: %s\n", counter_name[i]);
+	return zero;
+}
+
+/* Run the bad seed once more, this time with a trace. */
+static void trace_write(u64 seed)
+{
+	char path[512];
+	pid_t pid;
+
+	if (!trace_dir)
+		return;
+	snprintf(path, sizeof(path), "%s/seed-%llu.trace", trace_dir, (unsigned long long)seed);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		sim.count = &shared->count[15];
+		sim.tracing = true;
+		if (!freopen(path, "w", stdout))
+			_exit(1);
+		alarm(seconds_per_seed);
+		run(seed);
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+	printf("# trace: %s\n", path);
+}
+
+static void failure_print(u32 me, int status)
+{
+	u64 seed = shared->current[me];
+
+	if (shared->bad[me])
+		printf("# seed %llu: %s\n", (unsigned long long)seed, shared->why[me]);
+	else
+		printf("# seed %llu: killed by signal %d%s\n", (unsigned long long)seed,
+		       WTERMSIG(status), WTERMSIG(status) == SIGALRM ? " (takes too long)" : "");
+	printf("# replay: %s%s --trace --seed %llu\n", program, sim.blackbox ? " --blackbox" : "",
+	       (unsigned long long)seed);
+	trace_write(seed);
+}
+
+static u32 run_workers(u64 from, u64 to, u32 workers)
+{
+	pid_t pid[16];
+	u32 i, bad = 0;
+
+	fflush(stdout);
+	for (i = 0; i < workers; i++) {
+		pid[i] = fork();
+		assert(pid[i] >= 0);
+		if (!pid[i])
+			worker(i, workers, from, to);
+	}
+	for (i = 0; i < workers; i++) {
+		int status;
+
+		waitpid(pid[i], &status, 0);
+		if (WIFSIGNALED(status) || WEXITSTATUS(status)) {
+			shared->bad[i] = shared->current[i];
+			failure_print(i, status);
+			bad++;
+		}
+	}
+	return bad;
+}
+
+static int run_many(u64 from, u64 to, u32 workers, bool expect_bad)
+{
+	struct timespec t0, t1;
+	u32 bad, zero = 0;
+	double took;
+	u64 seeds, behind;
+
+	clock_gettime(CLOCK_MONOTONIC, &t0);
+	bad = run_workers(from, to, workers);
+	clock_gettime(CLOCK_MONOTONIC, &t1);
+	took = (t1.tv_sec - t0.tv_sec) + (t1.tv_nsec - t0.tv_nsec) / 1e9;
+	seeds = SUM(seeds);
+	behind = SUM(seeds_behind);
+	if (!expect_bad && !bad && counters_print(workers) && seeds >= 1000)
+		zero++;
+	printf("# %llu seeds in %.1f s (%.0f per second), %.0f virtual hours, %.1f million steps, %llu seeds with a member behind the ring\n",
+	       (unsigned long long)seeds, took, seeds / took,
+	       SUM(virtual_seconds) / 3600.0, SUM(steps) / 1e6,
+	       (unsigned long long)behind);
+	if (!bad && behind * 10 > seeds && seeds >= 100) {
+		printf("# too many seeds are excused from converging\n");
+		zero++;
+	}
+	printf("%sok 1 - simulator, seeds %llu to %llu\n", bad || zero ? "not " : "",
+	       (unsigned long long)from, (unsigned long long)to);
+	return expect_bad ? !bad : bad || zero;
+}
+
+static int run_one(u64 seed)
+{
+	bool ok;
+
+	sim.count = &shared->count[0];
+	alarm(seconds_per_seed * 10);
+	ok = run(seed);
+	if (!ok)
+		printf("# seed %llu: %s\n", (unsigned long long)seed, sim.failed);
+	printf("%sok 1 - simulator, seed %llu\n", ok ? "" : "not ", (unsigned long long)seed);
+	return !ok;
+}
+
+static int usage(void)
+{
+	fprintf(stderr,
+		"usage: raftblk-sim [--seed N | --seeds N | --seeds FROM..TO] [-j WORKERS]\n"
+		"                   [--trace] [--trace-dir DIR] [--steps N] [--blackbox] [--expect-bad]\n"
+		"  --blackbox    only what clients see counts, no look inside\n"
+		"  --expect-bad  succeed if a seed fails\n"
+		"  --trace       print every step (with --seed)\n"
+		"  --trace-dir   where the trace of a failing seed goes\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{ "seed", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' }, { "trace", 0, NULL, 't' },
+		{ "trace-dir", 1, NULL, 'd' }, { "steps", 1, NULL, 'x' },
+		{ "blackbox", 0, NULL, 'b' }, { "expect-bad", 0, NULL, 'e' }, {},
+	};
+	u64 from = 1, to = 200;
+	u32 workers = 1;
+	bool expect_bad = false;
+	char *end;
+	int c;
+
+	program = argv[0];
+	while ((c = getopt_long(argc, argv, "j:", opts, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			from = strtoull(optarg, NULL, 0);
+			to = from;
+			break;
+		case 'n':
+			to = strtoull(optarg, &end, 0);
+			if (!strncmp(end, "..", 2)) {
+				from = to;
+				to = strtoull(end + 2, NULL, 0);
+			}
+			break;
+		case 't':
+			sim.tracing = true;
+			break;
+		case 'd':
+			trace_dir = optarg;
+			break;
+		case 'x':
+			sim.max_steps = strtoull(optarg, NULL, 0);
+			break;
+		case 'b':
+			sim.blackbox = true;
+			break;
+		case 'e':
+			expect_bad = true;
+			break;
+		case 'j':
+			workers = strtoul(optarg, NULL, 0);
+			break;
+		default:
+			return usage();
+		}
+	}
+	if (optind < argc || from > to || !workers || workers > 15)
+		return usage();
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	assert(shared != MAP_FAILED);
+	if (from == to)
+		return run_one(from);
+	return run_many(from, to, workers, expect_bad);
+}

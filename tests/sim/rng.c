@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The one source of randomness of a run; and the checksum of payloads. */
+#include "../../kernel/core/crc.h"
+#include "sim.h"
+
+static u64 state;
+
+void rng_seed(u64 seed)
+{
+	state = seed * 0x9e3779b97f4a7c15ULL + 0x1234567;
+}
+
+u64 rng_next(void)
+{
+	u64 z = (state += 0x9e3779b97f4a7c15ULL);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+u64 rnd(u64 below)
+{
+	return below ? (u64)(((unsigned __int128)rng_next() * below) >> 64) : 0;
+}
+
+u64 rnd_range(u64 lo, u64 hi)
+{
+	return lo + rnd(hi - lo + 1);
+}
+
+bool chance(u32 permille)
+{
+	return permille && rnd(1000) < permille;
+}
+
+u32 sim_crc(const void *data, u32 bytes)
+{
+	return raftblk_crc(data, bytes);
+}

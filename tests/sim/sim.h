@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The simulator: a whole cluster in one process, in virtual time, from one
+ * seed.  The core is compiled exactly as for the module; what the kernel shell
+ * does around it (disk, network, clock, block layer) is simulated and made as
+ * nasty as real machines can be.
+ *
+ * Everything random comes from one generator, everything that happens is an
+ * event in one queue: a seed replays to the bit.
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../kernel/core/replica.h"
+#include "../../kernel/core/wire.h"
+
+#define SIM_NODES	5
+#define SECTOR		512
+#define USEC		1000ULL
+#define MSEC		1000000ULL
+#define SEC		1000000000ULL
+#define NEVER		(~0ULL)
+
+struct node;
+struct disk_op;
+
+/* ---- rng.c: the one source of randomness, and CRC32C ---- */
+
+void rng_seed(u64 seed);
+u64 rng_next(void);
+u64 rnd(u64 below);			/* 0 ... below - 1 */
+u64 rnd_range(u64 lo, u64 hi);		/* lo ... hi */
+bool chance(u32 permille);
+u32 sim_crc(const void *data, u32 bytes);	/* of a payload */
+
+/* ---- main.c: the event queue ---- */
+
+/**
+ * struct event - something that will happen
+ * @at: virtual time
+ * @seq: keeps events of the same time in the order they were posted
+ * @fire: what happens; NULL: cancelled
+ * @drop: frees @arg where the event dies with the life of its node
+ * @node: waits while this node is paused; NULL: happens anyway
+ * @life: 0, or the life of @node in which it makes sense
+ */
+struct event {
+	u64 at;
+	u64 seq;
+	void (*fire)(struct event *ev);
+	void (*drop)(struct event *ev);
+	struct node *node;
+	u32 life;
+	void *arg;
+	struct event *next;
+};
+
+struct event *sim_post(u64 delay, void (*fire)(struct event *ev), struct node *node, void *arg);
+void sim_step(void);
+
+void sim_fail(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- counters: what a run has been through ---- */
+
+#define SIM_COUNTERS(X) \
+	X(elections) X(leaders) X(cuts) X(wraps) X(crashes) X(all_crashes) X(clean_restarts) \
+	X(pauses) X(partitions) X(oneway_cuts) X(slow_disks) X(clock_drifts) \
+	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) X(promotions) \
+	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
+	X(writes) X(zeroes) X(reads) X(writes_maybe) X(writes_eio) X(io_timeouts) X(reproposed) \
+	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_failed) \
+	X(checkpoints) X(log_reads) X(applies) X(recovered_entries) \
+	X(msg_sent) X(msg_dropped) X(msg_duplicated) X(msg_reordered) X(msg_corrupted) X(msg_stalled) \
+	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
+
+/* Those that may rightly stay at 0 over any number of seeds. */
+#define SIM_COUNTERS_OPTIONAL "behind join_stale seeds_behind"
+
+struct counters {
+#define X(name) u64 name;
+	SIM_COUNTERS(X)
+#undef X
+};
+
+/* ---- the run ---- */
+
+/**
+ * struct setup - what the seed decided about this run
+ */
+struct setup {
+	u32 nodes;		/* machines in the end */
+	u32 initial;		/* members at the start */
+	u64 run_ns;		/* length of the phase with faults */
+	u32 block_sectors;	/* 1 or 8 */
+	u32 log_align;
+	u64 ring_start;
+	u64 ring_sectors;
+	u64 volume_sectors;
+	u32 max_entries;
+	u32 max_req_sectors;
+	bool tcp;		/* connections: in order, may break; else datagrams */
+	u32 drop, duplicate, reorder, corrupt;	/* permille */
+	u64 net_min, net_max;	/* delay */
+	u64 disk_min, disk_max;	/* latency */
+	u64 think;		/* between requests of a client, on average */
+	u32 depth;		/* requests in flight */
+	u64 fault_every;	/* on average */
+	u32 faults;		/* bit set of enum fault */
+	u32 drift_ppm;		/* clocks run at 1 +- this */
+	bool throttle;		/* clients wait for members that lag */
+	struct raftblk_replica_params params;
+};
+
+struct sim {
+	u64 seed;
+	u64 now;
+	u64 seq;
+	u64 steps;
+	u64 max_steps;
+	bool tracing;
+	bool blackbox;		/* no look inside: the oracle alone */
+	bool healing;		/* the end phase: no more faults */
+	bool final;		/* clients do nothing by themselves any more */
+	bool excused;		/* a member fell behind the ring */
+	u8 uuid[16];
+	struct setup set;
+	struct counters *count;
+	const char *failed;
+};
+
+extern struct sim sim;
+
+const char *sim_msg_name(u8 type);
+const char *sim_event_name(enum raftblk_event_type type);
+
+#define trace(...) do { if (__builtin_expect(sim.tracing, 0)) sim_trace(__VA_ARGS__); } while (0)
+#define COUNT(name) (sim.count->name++)
+
+/* ---- disk.c: the lower device ---- */
+
+enum disk_kind { DISK_READ, DISK_WRITE, DISK_FLUSH };
+
+struct disk_piece {
+	u64 sector;
+	u32 nsect;
+	u32 offset;		/* into disk_op.buf */
+};
+
+/**
+ * struct disk_op - one request to the lower device
+ * @done: called on the node when it completes; frees @op with disk_free()
+ * @a, @b, @ptr, @payload: the caller's
+ */
+struct disk_op {
+	struct list_head link;
+	struct node *node;
+	enum disk_kind kind;
+	bool fua;
+	u32 nr_pieces;
+	struct disk_piece piece[RAFTBLK_READ_SEGMENTS];
+	u8 *buf;
+	u64 flush_seq;
+	struct event *ev;
+	void (*done)(struct disk_op *op);
+	u64 a, b;
+	u32 life;
+	void *ptr;
+	struct raftblk_payload *payload;
+};
+
+/**
+ * struct disk - sectors behind a volatile write cache
+ * @data: what a read returns
+ * @stable: what is there after a power cut
+ * @dirty_seq: 0, or when @data of the sector was written without reaching @stable
+ * @bad: reading it fails
+ */
+struct disk {
+	u64 sectors;
+	u8 *data;
+	u8 *stable;
+	u64 *dirty_seq;
+	u8 *bad;
+	u64 seq;
+	u32 flushes;
+	u64 flush_seq;
+	u32 slow;		/* latency times this */
+	struct list_head inflight;
+};
+
+void disk_make(struct disk *d, u64 sectors);
+void disk_free_all(struct disk *d);
+struct disk_op *disk_op_new(struct node *n, enum disk_kind kind, u32 bytes,
+			    void (*done)(struct disk_op *op));
+void disk_add(struct disk_op *op, u64 sector, u32 nsect, u32 offset);
+void disk_submit(struct disk_op *op);
+void disk_free(struct disk_op *op);
+int disk_read_now(struct disk *d, u64 sector, u32 nsect, void *buf);
+void disk_format(struct disk *d, u64 sector, const void *buf, u32 bytes);
+void disk_power_cut(struct disk *d);
+void disk_rot(struct disk *d, u64 sector, bool unreadable);
+
+/* ---- net.c: links between the machines ---- */
+
+void net_reset(void);
+void net_free(void);
+bool net_ready(const struct node *from, const struct node *to, bool data);
+void net_send(struct node *from, struct node *to, const struct raftblk_msg *m);
+void net_cut(struct node *from, struct node *to, bool cut);
+void net_heal(void);
+void net_node_down(struct node *n);
+void net_packet_drop(struct event *ev);
+
+/* ---- node.c: one machine ---- */
+
+/* payload: the simulator's buffer; every one is on its node's list */
+struct raftblk_payload {
+	struct list_head link;
+	struct node *node;
+	u32 refs;
+	u32 bytes;
+	u8 data[];
+};
+
+/**
+ * struct record - one record staged for the ring, in order of position
+ */
+struct record {
+	u64 id;
+	u64 pos;
+	u64 sectors;
+	u64 first;
+	u32 nr;
+	u64 known_durable;
+	bool done;
+	u64 term[RAFTBLK_RECORD_MAX_ENTRIES];
+};
+#define NODE_RECORDS	256
+
+/**
+ * struct node - one machine
+ * @life: goes up with every boot; what belongs to an earlier one is void
+ * @exists: has a formatted disk
+ * @up: the replica runs
+ * @stopping: a clean stop is under way
+ * @sh_term, @sh_last: check.c's copy of the log's terms
+ * @dur_term, @dur_last: what the disk provably holds, by the simulator's own count
+ */
+struct node {
+	u32 slot;
+	u32 id;
+	u32 life;
+	bool exists;
+	bool up;
+	bool stopping;
+	bool paused;
+	bool behind;
+	bool stale;
+	bool rotten;
+	struct disk disk;
+	struct raftblk_super super;
+	struct raftblk_replica rep;
+	struct raftblk_entry *table;
+	struct list_head payloads;
+	u32 nr_io;
+
+	/* clock: local = base_local + (now - base_real) * ppm / 10^6 */
+	u64 base_real, base_local, ppm;
+	u64 tick_at;
+	u64 tick_gen;
+	u32 spins;
+	struct event *deferred, **deferred_tail;
+
+	/* check.c */
+	u64 *sh_term;
+	u64 *dur_term;
+	u64 *voted;
+	u64 sh_size, voted_size;
+	u64 sh_first;
+	u64 sh_last;
+	u64 dur_last;
+	u64 commit;
+	u64 term;
+	enum raft_role role;
+	struct raftblk_config config;
+	struct record rec[NODE_RECORDS];
+	u64 rec_head, rec_tail;
+	u64 stable_term;
+	u32 stable_voted_for;
+	u64 disk_ckpt_index;	/* applied_index of the newest checkpoint on disk */
+	u64 disk_evidence;	/* highest index this disk can prove was durable */
+	u64 flush_from;
+	u64 flushed;		/* data area holds everything up to here for good */
+	u64 applied_to;		/* everything up to here is applied */
+	u64 *applied_set;	/* applied out of order: index, or 0 */
+	u64 applying[RAFTBLK_APPLY_DEPTH * 2];
+	u64 proof_index;
+
+	/* client.c */
+	struct list_head ops;
+	struct list_head waits;
+	u32 nr_ops;
+	u32 opens;
+	bool opening;
+	bool fenced;
+	u64 session;
+};
+
+extern struct node node[SIM_NODES];
+
+#define for_each_node(n) for ((n) = node; (n) < node + sim.set.nodes; (n)++)
+
+void node_make(struct node *n, u32 slot);
+void node_free(struct node *n);
+void node_format(struct node *n, u32 id, const struct raftblk_config *config);
+void node_boot(struct node *n);
+void node_power_cut(struct node *n);
+void node_stop(struct node *n);
+void node_pause(struct node *n);
+void node_resume(struct node *n);
+void node_drift(struct node *n);
+u64 node_now(const struct node *n);
+void node_run(struct node *n);
+void node_receive(struct node *n, u32 from, const u8 *bytes, u32 len);
+void node_payloads_gone(struct node *n);
+struct node *node_by_id(u32 id);
+struct raftblk_payload *payload_new(struct node *n, u32 bytes);
+struct raftblk_payload *payload_alloc(void *ctx, u32 bytes);
+void payload_get(struct raftblk_payload *p);
+void payload_put(struct raftblk_payload *p);
+void *payload_map(struct raftblk_payload *p);
+
+/* ---- client.c: what uses the device ---- */
+
+void client_reset(void);
+void client_start(struct node *n);
+void client_node_down(struct node *n);
+void client_done(struct node *n, struct raftblk_req *req);
+void client_opened(struct node *n, struct raftblk_open *open);
+void client_changed(struct node *n, struct raftblk_change *c);
+void client_fenced(struct node *n);
+void client_favour(struct node *n);
+void client_open(struct node *n);
+void client_close(struct node *n);
+void client_write(struct node *n, u8 op, u64 sector, u32 nsect);
+void client_read(struct node *n, u64 sector, u32 nsect);
+void client_join(struct node *at, struct node *joiner);
+void client_transfer(struct node *at, u32 to);
+u8 *client_read_buf(struct raftblk_req *req);
+
+/* ---- final.c: the end phase ---- */
+
+void final_run(void);
+
+/* ---- faults.c: the nemesis ---- */
+
+enum fault {
+	FAULT_CRASH, FAULT_ALL_CRASH, FAULT_CLEAN_RESTART, FAULT_PARTITION, FAULT_ONEWAY,
+	FAULT_PAUSE, FAULT_SLOW_DISK, FAULT_DRIFT, FAULT_TRANSFER, FAULT_OWNER, FAULT_ROT,
+	FAULT_KINDS,
+};
+
+void faults_start(void);
+void faults_heal(void);
+void faults_joined(struct node *n, bool stale);
+
+/* ---- oracle.c: what clients may see ---- */
+
+/**
+ * struct sight - what a read of a sector may not miss, as of its start
+ * @floor: newest start of anything that had completed
+ * @value: what that put or saw there
+ * @floor2: newest start among those of any other value
+ */
+struct sight {
+	u64 floor;
+	u64 value;
+	u64 floor2;
+};
+
+void oracle_reset(void);
+void oracle_free(void);
+u64 oracle_write(u64 session, u64 sector, u32 nsect, bool zero);	/* returns an id */
+void oracle_fill(u64 id, u64 sector, u32 nsect, u8 *buf);
+void oracle_write_done(u64 id, int status);
+void oracle_new_owner(u64 session);
+void oracle_read_begin(u64 sector, u32 nsect, struct sight *sight);
+void oracle_read_done(u64 invoked, u64 sector, u32 nsect, const struct sight *sight,
+		      const u8 *buf);
+void oracle_commit(const struct raftblk_entry *e, u64 id, u64 index);
+const u8 *oracle_model(void);
+
+/* ---- check.c: what must hold inside ---- */
+
+/* A broken rule of the inside; with --blackbox only what clients see counts. */
+#define LOST(...) do { if (!sim.blackbox) sim_fail(__VA_ARGS__); } while (0)
+
+void check_reset(void);
+void check_node(struct node *n);
+void check_boot(struct node *n, const struct raftblk_recovered *found);
+void check_down(struct node *n);
+void check_send(struct node *n, const struct raftblk_msg *m);
+void check_log_write(struct node *n, const struct raftblk_log_write *w, u64 sectors);
+void check_log_landed(struct node *n, u64 id);
+void check_vote_landed(struct node *n, const struct raftblk_vote *v);
+void check_ckpt_write(struct node *n, const struct raftblk_ckpt *c);
+void check_ckpt_landed(struct node *n, u64 applied, u64 evidence);
+void check_apply(struct node *n, u64 index, const struct raftblk_entry *e);
+void check_applied(struct node *n, u64 index);
+u64 check_flush(struct node *n);
+void check_done(struct node *n, const struct raftblk_req *req);
+void check_everything(void);
+u64 check_committed(void);
+u64 check_owner_token(u32 *owner);
+void check_free(void);
+
+#endif /* SIM_H */
