@@ -24,6 +24,7 @@
 #define RAFTBLK_READ_SEGMENTS	16	/* pieces a read may consist of; more: it waits for apply */
 #define RAFTBLK_APPLY_DEPTH	64	/* entries on their way to the data area */
 #define RAFTBLK_LOAD_DEPTH	16	/* payloads on their way from the ring */
+#define RAFTBLK_PINS		32	/* payloads read back and kept until they were used */
 
 enum raftblk_req_state {
 	RAFTBLK_REQ_NEW,
@@ -59,6 +60,21 @@ struct raftblk_segment {
  *
  * The rest is the replica's between submit and RAFTBLK_ACT_DONE.
  *
+ * @index, @term: write: where it was proposed, kept after a cut (the entry may
+ *	come back).  Read: commit index to wait for; term in which leadership
+ *	was asked to be confirmed, 0: asked of the leader
+ * @round: write: the owner's token it was submitted under.  Read: round of
+ *	raft_read_begin(), or ctx of a READ_REQ
+ *
+ * A DISCARD is applied as write-zeroes that may unmap, and reads back as zeros:
+ * what a disk returns after a plain discard differs from disk to disk, and so
+ * would the replicas.
+ *
+ * Ends with @status 0; -EIO: no right to write (no opener, or fenced), beyond
+ * the end, or the member has stopped by a fault; -EINVAL: malformed;
+ * -ETIMEDOUT: io-timeout; -ESHUTDOWN.  A write that had been proposed and ends
+ * with an error may still be committed and applied, like any write that fails.
+ *
  * (FLUSH needs no request: what completed is durable.)
  */
 struct raftblk_req {
@@ -85,13 +101,18 @@ struct raftblk_req {
  *
  * Ends with RAFTBLK_ACT_OPENED and @status: 0; -EBUSY: another node that can be
  * reached is the owner (@owner says which); -ETIMEDOUT: no leader or no
- * majority until @deadline.
+ * majority until @deadline (0: wait for ever); -EPERM: this member is no voter,
+ * so it cannot lead; -EIO: openers here were fenced and have not all closed, or
+ * the member has stopped by a fault; -ESHUTDOWN.
+ *
+ * @ctx: the replica's: lowest ctx of a PULL_REQ whose answer concerns this open
  */
 struct raftblk_open {
 	u64 deadline;
 	int status;
 	u32 owner;
 	struct list_head link;
+	u64 ctx;
 };
 
 /**
@@ -99,10 +120,16 @@ struct raftblk_open {
  * @kind: what
  * @member: JOIN: incarnation and address of the joiner; id is set to its id
  * @to: TRANSFER: node id
- * @status: 0, -EREMOTE (ask @leader), -ETIMEDOUT, -EBUSY, -ENOENT, -ESTALE
- *	(JOIN: the log no longer reaches back to its start), -ENOSPC (too many)
+ * @deadline: 0: wait for ever
+ * @status: 0, -EREMOTE (ask @leader), -ETIMEDOUT, -ENOENT (TRANSFER: no such
+ *	voter), -ESTALE (JOIN: the log no longer reaches back to its start),
+ *	-ENOSPC (too many), -EIO (the member has stopped), -ESHUTDOWN
+ * @index: the replica's: entry that must be committed
+ * @started: the replica's: JOIN: it is in the log, at @index
  *
- * Ends with RAFTBLK_ACT_CHANGED.
+ * JOIN may be repeated: the same incarnation gets the same id.  It adds a
+ * learner that becomes a voter when it has caught up.  Ends with
+ * RAFTBLK_ACT_CHANGED.
  */
 struct raftblk_change {
 	enum {
@@ -206,16 +233,60 @@ struct raftblk_pending_event {
  * struct raftblk_replica - one member
  * @super: identity and geometry
  * @raft, @log: see there
+ * @now: time of the newest event
+ * @busy: something happened since what follows from it was last worked out
+ *
  * @volume_sectors: size of the volume as of the applied entries
  * @applied: every entry up to here is in the data area (volatile cache)
  * @apply_next: next entry to hand out for apply
- * @applying: entries handed out
+ * @apply_index: entries handed out, @applying of them
+ * @applied_config: configuration as of @applied, for the checkpoint
+ * @loading: payloads being read from the ring
+ * @pin: entries with RAFTBLK_ENTRY_PINNED, @nr_pins of them; let go at @until
+ *	at the latest, so that a peer that went away does not hold memory
+ * @load_bad: could not be read from the ring for a peer
+ * @load_retry_at: nothing is read for peers before
+ * @trim_above: trim when more than this is cached
+ *
  * @ckpt: the newest durable checkpoint
+ * @new_ckpt: the one under way
+ * @ckpt_applied: applied index it stands for
+ * @ckpt_wanted: the log was full
+ * @proof_pending: recovery found that acknowledged entries are lost; until a
+ *	checkpoint on disk says so, nothing else may be written or sent
+ *
+ * @vote_writing: generation handed out, 0: none; @vote_writing_evidence: its
+ *	durable_index
+ * @vote_evidence: durable_index in the newest vote on disk
+ *
+ * @tracked: entries up to here have been seen in the log
+ * @tracked_commit: and up to here as committed
+ * @unapplied_bytes: payload of entries in (applied, tracked]
  * @owner_node, @owner_token: owner by the newest committed OWNER entry
  * @log_owner_node, @log_owner_token: by the newest in the log, committed or not
  * @applied_owner_node, @applied_owner_token: as of @applied, for the checkpoint
+ *
  * @openers: writers here; @token: what they hold, 0 while none or fenced
  * @fenced: they lost their right; everything ends with EIO until the last has closed
+ * @opens: struct raftblk_open, waiting
+ * @own_proposed: index of an OWNER entry of ours on its way, 0: none
+ * @pull_ctx: of the newest PULL_REQ; @pull_at: when to ask the leader again
+ * @release_at: when to tell the leader again that the token is free
+ * @lead_since: when this member began to lead (raft_leads())
+ * @hand_over_at: not before this is leadership offered to the owner again
+ * @changes: struct raftblk_change, waiting
+ * @work_config: work space: what init finds, and the configuration JOIN builds
+ *
+ * @writes: WAITING, oldest first; @proposed: PROPOSED, in order of index
+ * @reads: WAITING or RECHECK; @planned: to be handed out; @reading: with the shell
+ * @done, @opened, @changed: ended, to be handed out
+ *
+ * @remote_ctx: newest ctx of a READ_REQ; @remote_asked: the one not answered
+ *	yet, 0: none; @remote_at: when to ask (again)
+ * @peer: what is owed to peers beyond consensus, at most one each way; in the
+ *	order of raft.config.member, void when the configuration changes
+ * @fault: -errno of what stopped this member
+ * @told_role and so on: what the last event of that kind said
  */
 struct raftblk_replica {
 	struct raftblk_super super;
@@ -224,27 +295,44 @@ struct raftblk_replica {
 	struct raft raft;
 	struct raftblk_log log;
 	u64 now;
+	bool busy;
 
 	u64 volume_sectors;
 	u64 applied;
 	u64 apply_next;
+	u64 apply_index[RAFTBLK_APPLY_DEPTH];
 	u32 applying;
 	u32 loading;
+	struct raftblk_config applied_config;
+	struct {
+		u64 index;
+		u64 until;
+	} pin[RAFTBLK_PINS + 1];	/* one for what apply waits for */
+	u32 nr_pins;
+	u64 load_bad;
+	u64 load_retry_at;
+	u64 trim_above;
 
 	struct raftblk_ckpt ckpt;
 	struct raftblk_ckpt new_ckpt;
 	enum {
 		RAFTBLK_CKPT_IDLE,
-		RAFTBLK_CKPT_WANT_FLUSH,
 		RAFTBLK_CKPT_FLUSHING,
 		RAFTBLK_CKPT_WANT_WRITE,
 		RAFTBLK_CKPT_WRITING,
 	} ckpt_state;
 	u64 ckpt_applied;
+	bool ckpt_wanted;
+	bool proof_pending;
 	u64 last_apply_at;
 
-	u64 vote_writing;	/* generation handed out, 0: none */
+	u64 vote_writing;
+	u64 vote_writing_evidence;
+	u64 vote_evidence;
 
+	u64 tracked;
+	u64 tracked_commit;
+	u64 unapplied_bytes;
 	u32 owner_node;
 	u64 owner_token;
 	u32 log_owner_node;
@@ -255,29 +343,29 @@ struct raftblk_replica {
 	u32 openers;
 	u64 token;
 	bool fenced;
-	struct list_head opens;		/* struct raftblk_open, waiting */
-	u64 own_proposed;		/* index of an OWNER entry of ours on its way, 0: none */
+	struct list_head opens;
+	u64 own_proposed;
 	u64 pull_ctx;
-	u64 pull_at;			/* when to ask the leader again */
+	u64 pull_at;
 	u64 release_at;
-	struct list_head changes;	/* struct raftblk_change, waiting */
+	u64 lead_since;
+	u64 hand_over_at;
+	struct list_head changes;
+	struct raftblk_config work_config[RAFT_CONFIG_HISTORY + 1];
 
-	struct list_head writes;	/* requests WAITING, oldest first */
-	struct list_head proposed;	/* requests PROPOSED */
-	struct list_head reads;		/* reads WAITING or RECHECK */
-	struct list_head reading;	/* reads READING */
-	struct list_head done;		/* ENDED, to be handed out */
+	struct list_head writes;
+	struct list_head proposed;
+	struct list_head reads;
+	struct list_head planned;
+	struct list_head reading;
+	struct list_head done;
 	struct list_head opened;
 	struct list_head changed;
-	u64 unapplied_bytes;
 
-	/* reads of a member that does not lead: the leader is asked */
 	u64 remote_ctx;
 	u64 remote_asked;
-	u64 remote_index;
 	u64 remote_at;
 
-	/* messages of the replica's own (PULL, READ, RELEASE), at most one each way and peer */
 	struct {
 		bool owe_pull_resp, owe_read_resp;
 		u64 pull_ctx, read_ctx, read_round;
@@ -290,6 +378,9 @@ struct raftblk_replica {
 	enum raft_role told_role;
 	u32 told_leader;
 	u64 told_term;
+	u64 told_config;
+	bool told_leads;
+	bool told_behind;
 	struct raftblk_pending_event event[RAFTBLK_PENDING_EVENTS];
 	u32 nr_events;
 };
@@ -331,9 +422,14 @@ u64 raftblk_replica_deadline(const struct raftblk_replica *rep);
 /* A message came from an authenticated peer.  Payload references are taken over. */
 void raftblk_replica_receive(struct raftblk_replica *rep, u64 now, struct raftblk_msg *m);
 
+/* A new data connection to this peer: what was on its way before is lost. */
+void raftblk_replica_connected(struct raftblk_replica *rep, u64 now, u32 id);
+
 void raftblk_replica_submit(struct raftblk_replica *rep, u64 now, struct raftblk_req *req);
 void raftblk_replica_open(struct raftblk_replica *rep, u64 now, struct raftblk_open *open);
-/* One writer that had been let in has closed; the last gives the ownership back. */
+/* One writer that had been let in (its open ended with status 0) has closed; the
+ * last gives the ownership back.  Writes of it that still wait end with -EIO.
+ */
 void raftblk_replica_close(struct raftblk_replica *rep, u64 now);
 void raftblk_replica_change(struct raftblk_replica *rep, u64 now, struct raftblk_change *c);
 

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What goes to the slots on disk: checkpoints, and term with vote. */
+#include "replica_internal.h"
+
+/* ---- checkpoint ---- */
+
+/*
+ * Recovery found that this member has lost entries that it may have
+ * acknowledged.  Before anything is written to the ring over the evidence, and
+ * before this member is heard in an election, that fact must be on disk (rule
+ * 10): after another crash it would vote as if it had never acknowledged them.
+ */
+void raftblk_replica_ckpt_init(struct raftblk_replica *rep, u64 proof_index)
+{
+	rep->proof_pending = proof_index > rep->ckpt.proof_index;
+	rep->ckpt_applied = rep->applied;
+	rep->new_ckpt = rep->ckpt;
+	/* Nothing was applied since the last checkpoint: there is nothing to flush. */
+	rep->ckpt_state = rep->proof_pending ? RAFTBLK_CKPT_WANT_WRITE : RAFTBLK_CKPT_IDLE;
+}
+
+static u64 ckpt_idle_at(const struct raftblk_replica *rep)
+{
+	return rep->last_apply_at + rep->params.idle_ckpt_ns;
+}
+
+static bool ckpt_is_due(const struct raftblk_replica *rep)
+{
+	if (rep->ckpt.proof_index && !rep->raft.proof_index)
+		return true;
+	if (rep->applied == rep->ckpt.applied_index)
+		return false;
+	return rep->ckpt_wanted || rep->now >= ckpt_idle_at(rep) ||
+	       raftblk_log_usage(&rep->log) >= rep->params.ckpt_percent;
+}
+
+/*
+ * What the checkpoint stands for is taken now: it may claim exactly what was
+ * applied when the flush began.
+ */
+static void ckpt_begin(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	rep->ckpt_applied = rep->applied;
+	rep->new_ckpt.owner_node = rep->applied_owner_node;
+	rep->new_ckpt.owner_token = rep->applied_owner_token;
+	rep->new_ckpt.volume_sectors = rep->volume_sectors;
+	rep->new_ckpt.config = rep->applied_config;
+	rep->ckpt_state = RAFTBLK_CKPT_FLUSHING;
+	a->type = RAFTBLK_ACT_FLUSH;
+}
+
+/*
+ * Recovery takes the durable_index of the vote as evidence of what this disk
+ * once held.  If the log was cut since, the records that explain it lie in the
+ * ring, but a checkpoint lets go of them: so the vote is written again first.
+ */
+static bool ckpt_vote_is_stale(struct raftblk_replica *rep)
+{
+	if (rep->proof_pending || rep->vote_evidence <= rep->log.durable)
+		return false;
+	if (rep->raft.vote_wanted == rep->raft.vote_durable && !rep->vote_writing) {
+		rep->raft.vote_wanted++;
+		rep->busy = true;
+	}
+	return true;
+}
+
+static bool ckpt_write(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	if (ckpt_vote_is_stale(rep))
+		return false;
+	raftblk_log_ckpt_fill(&rep->log, rep->ckpt_applied, &rep->new_ckpt);
+	rep->new_ckpt.generation = rep->ckpt.generation + 1;
+	rep->new_ckpt.proof_index = rep->raft.proof_index;
+	rep->ckpt_state = RAFTBLK_CKPT_WRITING;
+	a->type = RAFTBLK_ACT_CKPT_WRITE;
+	a->ckpt = &rep->new_ckpt;
+	return true;
+}
+
+bool raftblk_replica_ckpt_next(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	switch (rep->ckpt_state) {
+	case RAFTBLK_CKPT_IDLE:
+		if (!ckpt_is_due(rep))
+			return false;
+		ckpt_begin(rep, a);
+#ifdef RAFTBLK_PLANT_CKPT_BEFORE_FLUSH
+		rep->ckpt_state = RAFTBLK_CKPT_WANT_WRITE;	/* planted, for the simulator to find */
+		return ckpt_write(rep, a);
+#endif
+		return true;
+	case RAFTBLK_CKPT_WANT_WRITE:
+		return ckpt_write(rep, a);
+	default:
+		return false;
+	}
+}
+
+/* Rule 12: only now is what was applied before the flush there for good. */
+void raftblk_replica_flushed(struct raftblk_replica *rep, u64 now, int status)
+{
+	rep->now = now;
+	rep->busy = true;
+	if (status)
+		raftblk_replica_fault(rep, status);
+	else if (rep->ckpt_state == RAFTBLK_CKPT_FLUSHING)
+		rep->ckpt_state = RAFTBLK_CKPT_WANT_WRITE;
+}
+
+void raftblk_replica_ckpt_written(struct raftblk_replica *rep, u64 now, int status)
+{
+	bool proven;
+
+	rep->now = now;
+	rep->busy = true;
+	if (status) {
+		raftblk_replica_fault(rep, status);
+		return;
+	}
+	if (rep->ckpt_state != RAFTBLK_CKPT_WRITING)
+		return;
+	proven = rep->ckpt.proof_index && !rep->new_ckpt.proof_index;
+	rep->ckpt = rep->new_ckpt;
+	rep->ckpt_state = RAFTBLK_CKPT_IDLE;
+	rep->ckpt_wanted = false;
+	rep->proof_pending = false;
+	raftblk_log_ckpt_done(&rep->log, &rep->ckpt);
+	if (proven)
+		raftblk_replica_event(rep, RAFTBLK_EVENT_PROVEN, 0, 0);
+}
+
+u64 raftblk_replica_ckpt_deadline(const struct raftblk_replica *rep)
+{
+	if (rep->ckpt_state != RAFTBLK_CKPT_IDLE || rep->applied == rep->ckpt.applied_index)
+		return RAFTBLK_NEVER;
+	return ckpt_idle_at(rep);
+}
+
+/* ---- term and vote ---- */
+
+bool raftblk_replica_vote_next(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	struct raft *r = &rep->raft;
+
+	if (rep->vote_writing || r->vote_wanted == r->vote_durable)
+		return false;
+	/*
+	 * Slots alternate by generation.  Several changes may have come while one
+	 * was being written; the next must still not go to the slot that holds the
+	 * only good vote: torn, it would leave the one before, and a second vote in
+	 * the same term.
+	 */
+	if (!((r->vote_wanted ^ r->vote_durable) & 1))
+		r->vote_wanted++;
+	rep->vote_writing = r->vote_wanted;
+	a->type = RAFTBLK_ACT_VOTE_WRITE;
+	a->vote = (struct raftblk_vote){
+		.generation = r->vote_wanted,
+		.term = r->term,
+		.voted_for = r->voted_for,
+		.durable_index = rep->log.durable,
+	};
+	rep->vote_writing_evidence = rep->log.durable;
+	return true;
+}
+
+void raftblk_replica_vote_written(struct raftblk_replica *rep, u64 now, u64 generation,
+				  int status)
+{
+	rep->now = now;
+	rep->busy = true;
+	rep->vote_writing = 0;
+	if (status) {
+		raftblk_replica_fault(rep, status);
+		return;
+	}
+	if (raftblk_replica_halted(rep))
+		return;
+	rep->vote_evidence = rep->vote_writing_evidence;
+	raft_vote_durable(&rep->raft, now, generation);
+	raftblk_replica_track(rep);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the files of the replica share among themselves. */
+#ifndef RAFTBLK_REPLICA_INTERNAL_H
+#define RAFTBLK_REPLICA_INTERNAL_H
+
+#include "replica.h"
+
+#define RAFTBLK_NEVER		(~0ULL)
+
+/* How often a question to the leader is repeated: it, or its answer, may be lost. */
+#define RAFTBLK_ASK_NS		(150 * RAFTBLK_NSEC_PER_MSEC)
+
+/* A member that has stopped, for whatever reason, begins nothing any more. */
+static inline bool raftblk_replica_halted(const struct raftblk_replica *rep)
+{
+	return rep->fault || rep->stopping;
+}
+
+static inline bool raftblk_deadline_passed(u64 deadline, u64 now)
+{
+	return deadline && now >= deadline;
+}
+
+static inline u64 raftblk_deadline_min(u64 a, u64 deadline)
+{
+	return deadline && deadline < a ? deadline : a;
+}
+
+/* replica.c */
+void raftblk_replica_fault(struct raftblk_replica *rep, int err);
+void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b);
+int raftblk_replica_leader_slot(const struct raftblk_replica *rep);
+void raftblk_replica_msg(const struct raftblk_replica *rep, struct raftblk_msg *m, u8 type,
+			 u32 slot);
+
+/* replica_track.c */
+void raftblk_replica_track(struct raftblk_replica *rep);
+int raftblk_replica_propose(struct raftblk_replica *rep, const struct raftblk_entry *e,
+			    u64 *index);
+
+/* replica_apply.c */
+bool raftblk_replica_apply_next(struct raftblk_replica *rep, struct raftblk_action *a);
+bool raftblk_replica_load_next(struct raftblk_replica *rep, struct raftblk_action *a);
+void raftblk_replica_trim(struct raftblk_replica *rep);
+u64 raftblk_replica_load_deadline(const struct raftblk_replica *rep);
+
+/* replica_ckpt.c */
+void raftblk_replica_ckpt_init(struct raftblk_replica *rep, u64 proof_index);
+bool raftblk_replica_ckpt_next(struct raftblk_replica *rep, struct raftblk_action *a);
+u64 raftblk_replica_ckpt_deadline(const struct raftblk_replica *rep);
+bool raftblk_replica_vote_next(struct raftblk_replica *rep, struct raftblk_action *a);
+
+/* replica_io.c */
+void raftblk_req_end(struct raftblk_replica *rep, struct raftblk_req *req, int status);
+void raftblk_replica_writes_cut(struct raftblk_replica *rep, u64 from);
+void raftblk_replica_writes_returned(struct raftblk_replica *rep);
+void raftblk_replica_writes_committed(struct raftblk_replica *rep);
+void raftblk_replica_writes_step(struct raftblk_replica *rep);
+void raftblk_replica_waiting_end(struct raftblk_replica *rep, int status);
+void raftblk_replica_proposed_end(struct raftblk_replica *rep, int status);
+void raftblk_replica_requests_expire(struct raftblk_replica *rep);
+u64 raftblk_replica_requests_deadline(const struct raftblk_replica *rep);
+
+/* replica_read.c */
+void raftblk_read_release(struct raftblk_replica *rep, struct raftblk_req *req);
+void raftblk_replica_reads_step(struct raftblk_replica *rep);
+void raftblk_replica_reads_end(struct raftblk_replica *rep, int status);
+bool raftblk_replica_read_next(struct raftblk_replica *rep, struct raftblk_action *a);
+bool raftblk_replica_read_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+void raftblk_replica_receive_read(struct raftblk_replica *rep, u32 slot,
+				  const struct raftblk_msg *m);
+u64 raftblk_replica_read_deadline(const struct raftblk_replica *rep);
+
+/* replica_owner.c */
+void raftblk_replica_fence(struct raftblk_replica *rep);
+void raftblk_replica_owner_step(struct raftblk_replica *rep);
+void raftblk_replica_opens_end(struct raftblk_replica *rep, int status, u32 owner);
+bool raftblk_replica_owner_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+void raftblk_replica_receive_owner(struct raftblk_replica *rep, u32 slot,
+				   const struct raftblk_msg *m);
+u64 raftblk_replica_owner_deadline(const struct raftblk_replica *rep);
+
+/* replica_member.c */
+void raftblk_replica_changes_cut(struct raftblk_replica *rep, u64 from);
+void raftblk_replica_changes_step(struct raftblk_replica *rep);
+void raftblk_replica_changes_end(struct raftblk_replica *rep, int status);
+u64 raftblk_replica_changes_deadline(const struct raftblk_replica *rep);
+
+#endif /* RAFTBLK_REPLICA_INTERNAL_H */
