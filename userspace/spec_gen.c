@@ -72,12 +72,12 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 		.name = "force", .type = SPEC_FLAG,
 	},
 	[RAFTBLK_A_VOLUME_UUID] = {
-		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len
-		= 16,
+		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16,
+		.max_len = 16,
 	},
 	[RAFTBLK_A_VOLUME_KEY] = {
-		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32, .max_len =
-		32,
+		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32,
+		.max_len = 32,
 	},
 	[RAFTBLK_A_VOLUME_TO] = {
 		.name = "to", .type = SPEC_U32,
@@ -172,8 +172,8 @@ const struct spec_set spec_set_volume = {
 
 static const struct spec_attr spec_set_address_attrs[] = {
 	[RAFTBLK_A_ADDRESS_IP] = {
-		.name = "ip", .type = SPEC_BINARY, .hint = SPEC_HINT_IPV6, .min_len = 4, .max_len =
-		16,
+		.name = "ip", .type = SPEC_BINARY, .hint = SPEC_HINT_IPV6, .min_len = 4,
+		.max_len = 16,
 	},
 	[RAFTBLK_A_ADDRESS_PORT] = {
 		.name = "port", .type = SPEC_U16,
@@ -324,12 +324,12 @@ static const struct spec_attr spec_set_join_attrs[] = {
 		.name = "local", .type = SPEC_NEST, .nested = &spec_set_address,
 	},
 	[RAFTBLK_A_JOIN_UUID] = {
-		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16, .max_len
-		= 16,
+		.name = "uuid", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16,
+		.max_len = 16,
 	},
 	[RAFTBLK_A_JOIN_KEY] = {
-		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32, .max_len =
-		32,
+		.name = "key", .type = SPEC_BINARY, .hint = SPEC_HINT_HEX, .min_len = 32,
+		.max_len = 32,
 	},
 	[RAFTBLK_A_JOIN_INCARNATION] = {
 		.name = "incarnation", .type = SPEC_BINARY, .hint = SPEC_HINT_UUID, .min_len = 16,

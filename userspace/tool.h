@@ -5,6 +5,8 @@
 
 #include "../kernel/core/port.h"
 
+#define __printf(a, b)	__attribute__((format(printf, a, b)))
+
 #ifndef RAFTBLK_TOOL_VERSION
 #define RAFTBLK_TOOL_VERSION	"0.1"
 #endif
@@ -110,7 +112,7 @@ int run_version(const struct args *a);
 /* util.c */
 
 /* "raftblk VERB: sentence" on stderr; returns @code, so that it can end a function */
-int fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int fail(int code, const char *fmt, ...) __printf(2, 3);
 extern const char *fail_verb;
 
 /* Exit code that fits an errno */
@@ -136,8 +138,10 @@ bool on_terminal(int fd);
 /* "red", "green", "yellow", "bold", "dim" or "off"; "" where colour is not wanted */
 const char *color(const char *name);
 
-/* One line on stderr that is redrawn; nothing if stderr is no terminal. */
-void progress_show(const char *what, u64 done, u64 total);
+/* One line on stderr that is redrawn; nothing if stderr is no terminal.
+ * @bytes: the numbers are sizes
+ */
+void progress_show(const char *what, u64 done, u64 total, bool bytes);
 void progress_end(void);
 
 #endif /* RAFTBLK_TOOL_H */

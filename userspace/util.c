@@ -172,11 +172,11 @@ const char *color(const char *name)
 
 static bool progress_drawn;
 
-void progress_show(const char *what, u64 done, u64 total)
+void progress_show(const char *what, u64 done, u64 total, bool bytes)
 {
 	static struct timespec last;
 	struct timespec now;
-	char bar[31], a[16], b[16];
+	char bar[31], a[24], b[24];
 	unsigned int full, percent;
 
 	if (!on_terminal(STDERR_FILENO) || !total)
@@ -193,8 +193,14 @@ void progress_show(const char *what, u64 done, u64 total)
 	memset(bar, '.', 30);
 	memset(bar, '#', full);
 	bar[30] = 0;
-	fprintf(stderr, "\r%s [%s] %3u%%  %s of %s\033[K", what, bar, percent,
-		format_size(done, a), format_size(total, b));
+	if (bytes) {
+		format_size(done, a);
+		format_size(total, b);
+	} else {
+		snprintf(a, sizeof(a), "%llu", (unsigned long long)done);
+		snprintf(b, sizeof(b), "%llu", (unsigned long long)total);
+	}
+	fprintf(stderr, "\r%s [%s] %3u%%  %s of %s\033[K", what, bar, percent, a, b);
 	fflush(stderr);
 	progress_drawn = true;
 }

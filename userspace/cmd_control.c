@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0
+/* up, down, token, transfer, set, version: one request to the module each. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "device.h"
+#include "member.h"
+#include "nl.h"
+#include "tool.h"
+
+int run_up(const struct args *a)
+{
+	char name[32];
+	struct nl nl;
+	u32 minor;
+	int ret = nl_open(&nl, false);
+
+	if (ret)
+		return ret;
+	ret = member_up(&nl, a->pos[0], name, &minor);
+	if (!ret)
+		printf("volume '%s' is up as /dev/raftblk%u\n", name, minor);
+	nl_close(&nl);
+	return ret;
+}
+
+/* A request about one volume that is answered by yes or no. */
+static int simple(struct nl *nl, struct nlmsghdr *nlh, const char *name)
+{
+	int err = nl_call(nl, nlh, NULL, NULL);
+
+	return err ? fail(code_of(-err), "%s: %s", name, nl->error) : EXIT_OK;
+}
+
+int run_down(const struct args *a)
+{
+	struct nlmsghdr *nlh;
+	struct nl nl;
+	int ret = nl_open(&nl, false);
+
+	if (ret)
+		return ret;
+	nlh = nl_request(&nl, RAFTBLK_CMD_DOWN);
+	nl_put_volume(nlh, a->pos[0]);
+	if (a->opt[OPT_FORCE])
+		mnl_attr_put(nlh, RAFTBLK_A_VOLUME_FORCE, 0, NULL);
+	ret = simple(&nl, nlh, a->pos[0]);
+	nl_close(&nl);
+	return ret;
+}
+
+static int hex_bytes(const char *text, u8 *out, size_t len)
+{
+	for (size_t i = 0; i < len; i++, text += 2) {
+		unsigned int byte;
+
+		text += *text == '-';
+		if (sscanf(text, "%2x", &byte) != 1)
+			return -1;
+		out[i] = byte;
+	}
+	return 0;
+}
+
+int run_token(const struct args *a)
+{
+	struct json_object *reply;
+	struct nlmsghdr *nlh;
+	char text[TOKEN_TEXT];
+	struct token t;
+	struct nl nl;
+	int err, ret = nl_open(&nl, false);
+
+	if (ret)
+		return ret;
+	nlh = nl_request(&nl, RAFTBLK_CMD_TOKEN);
+	nl_put_volume(nlh, a->pos[0]);
+	err = nl_call(&nl, nlh, &spec_set_volume, &reply);
+	if (err) {
+		ret = fail(code_of(-err), "%s: %s", a->pos[0], nl.error);
+	} else {
+		if (hex_bytes(j_str(reply, "uuid"), t.uuid, sizeof(t.uuid)) ||
+		    hex_bytes(j_str(reply, "key"), t.key, sizeof(t.key)))
+			ret = fail(EXIT_ERROR, "the module's answer is malformed");
+		else
+			puts(token_format(&t, text));
+		json_object_put(reply);
+		if (isatty(STDOUT_FILENO))
+			fputs("Who has this can join the volume and read all of it.\n", stderr);
+	}
+	explicit_bzero(&t, sizeof(t));
+	explicit_bzero(text, sizeof(text));
+	nl_close(&nl);
+	return ret;
+}
+
+int run_transfer(const struct args *a)
+{
+	struct nlmsghdr *nlh;
+	unsigned long to;
+	struct nl nl;
+	char *end;
+	int err, ret;
+
+	to = strtoul(a->pos[1], &end, 10);
+	if (*end || !to || to > 0xffffffffUL)
+		return fail(EXIT_USAGE, "'%s' is not a node id; 'raftblk status' lists them",
+			    a->pos[1]);
+	ret = nl_open(&nl, false);
+	if (ret)
+		return ret;
+	nlh = nl_request(&nl, RAFTBLK_CMD_TRANSFER);
+	nl_put_volume(nlh, a->pos[0]);
+	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, to);
+	err = nl_call(&nl, nlh, NULL, NULL);
+	if (err && err != -EALREADY)
+		ret = fail(code_of(-err), "%s: %s", a->pos[0], nl.error);
+	else
+		printf("node %lu leads %s%s\n", to, a->pos[0], err ? " already" : "");
+	nl_close(&nl);
+	return ret;
+}
+
+/* "0", "500ms", "30s", "5m", plain numbers are milliseconds */
+static int parse_ms(const char *text, u32 *ms)
+{
+	unsigned long long n;
+	u32 unit = 1;
+	char *end;
+
+	n = strtoull(text, &end, 10);
+	if (end == text || text[0] == '-')
+		return -1;
+	if (!strcmp(end, "s"))
+		unit = 1000;
+	else if (!strcmp(end, "m"))
+		unit = 60000;
+	else if (*end && strcmp(end, "ms"))
+		return -1;
+	if (n > 0xffffffffULL / unit)
+		return -1;
+	*ms = n * unit;
+	return 0;
+}
+
+static int put_setting(struct nlmsghdr *nlh, const char *setting)
+{
+	u32 ms;
+
+	if (!strncmp(setting, "io-timeout=", 11)) {
+		if (parse_ms(setting + 11, &ms))
+			return fail(EXIT_USAGE, "'%s': a time looks like 500ms, 30s or 5m; "
+				    "0 means for ever", setting);
+		mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_IO_TIMEOUT, ms);
+	} else if (!strcmp(setting, "read-mode=lease")) {
+		mnl_attr_put_u8(nlh, RAFTBLK_A_VOLUME_QUORUM_READS, 0);
+	} else if (!strcmp(setting, "read-mode=quorum")) {
+		mnl_attr_put_u8(nlh, RAFTBLK_A_VOLUME_QUORUM_READS, 1);
+	} else {
+		return fail(EXIT_USAGE, "'%s': what can be set is io-timeout=TIME and "
+			    "read-mode=lease or read-mode=quorum", setting);
+	}
+	return EXIT_OK;
+}
+
+int run_set(const struct args *a)
+{
+	char scratch[1024] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(scratch);
+	struct nl nl;
+	int ret = EXIT_OK;
+
+	/* What cannot be understood is refused before the module is asked for. */
+	for (int i = 1; i < a->nr_pos && !ret; i++)
+		ret = put_setting(nlh, a->pos[i]);
+	if (ret)
+		return ret;
+	ret = nl_open(&nl, false);
+	if (ret)
+		return ret;
+	nlh = nl_request(&nl, RAFTBLK_CMD_SET);
+	nl_put_volume(nlh, a->pos[0]);
+	for (int i = 1; i < a->nr_pos; i++)
+		put_setting(nlh, a->pos[i]);
+	ret = simple(&nl, nlh, a->pos[0]);
+	nl_close(&nl);
+	return ret;
+}
+
+int run_version(const struct args *a)
+{
+	char line[64] = "not loaded";
+	FILE *f = fopen("/sys/module/raftblk/version", "re");
+
+	(void)a;
+	if (f) {
+		if (!fgets(line, sizeof(line), f))
+			line[0] = 0;
+		line[strcspn(line, "\n")] = 0;
+		fclose(f);
+	} else if (!access("/sys/module/raftblk", F_OK)) {
+		strcpy(line, "loaded");
+	}
+	printf("raftblk %s, netlink protocol %d, disk format %d\nkernel module: %s\n",
+	       RAFTBLK_TOOL_VERSION, RAFTBLK_FAMILY_VERSION, RAFTBLK_FORMAT_VERSION, line);
+	return EXIT_OK;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What is on a member's device, read without changing a bit of it. */
+#ifndef RAFTBLK_DUMP_H
+#define RAFTBLK_DUMP_H
+
+#include <json-c/json.h>
+
+#include "device.h"
+
+/**
+ * dump_device() - all of it as JSON
+ * @records: list each record of the log
+ * @out: NULL if there is nothing to show
+ *
+ * Return: EXIT_OK; EXIT_ERROR if something is rotten or this is no member.
+ */
+int dump_device(const struct device *dev, bool records, struct json_object **out);
+
+void dump_show(struct json_object *j);
+
+/* ring.c: the records from the checkpoint's retain_pos on, and why the log ends there */
+struct json_object *ring_walk(const struct device *dev, const struct raftblk_super *s,
+			      const struct raftblk_ckpt *ckpt, bool records);
+
+#endif /* RAFTBLK_DUMP_H */

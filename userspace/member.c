@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "address.h"
+#include "member.h"
+#include "tool.h"
+
+#define LEADER_WAIT_MS	20000
+#define STALL_MS	60000
+#define POLL_MS		100
+
+int member_up(struct nl *nl, const char *path, char *name, u32 *minor)
+{
+	char real[PATH_MAX];
+	struct json_object *reply;
+	struct nlmsghdr *nlh;
+	int err;
+
+	/* Relative paths and links would mean nothing in status, tomorrow. */
+	if (!realpath(path, real))
+		return fail(EXIT_ERROR, "%s: %m", path);
+	nlh = nl_request(nl, RAFTBLK_CMD_UP);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_PATH, real);
+	err = nl_call(nl, nlh, &spec_set_volume, &reply);
+	if (err)
+		return fail(code_of(-err), "%s: %s", path, nl->error);
+	*minor = j_u64(reply, "minor");
+	if (name)
+		snprintf(name, 32, "%s", j_str(reply, "name"));
+	json_object_put(reply);
+	return EXIT_OK;
+}
+
+struct json_object *member_self(struct json_object *vol)
+{
+	struct json_object *members = j_get(vol, "members");
+
+	for (size_t i = 0; members && i < json_object_array_length(members); i++) {
+		struct json_object *m = json_object_array_get_idx(members, i);
+
+		if (j_bool(m, "self"))
+			return m;
+	}
+	return NULL;
+}
+
+bool member_has_flag(struct json_object *member, const char *flag)
+{
+	struct json_object *flags = j_get(member, "flags");
+
+	for (size_t i = 0; flags && i < json_object_array_length(flags); i++) {
+		if (!strcmp(json_object_get_string(json_object_array_get_idx(flags, i)), flag))
+			return true;
+	}
+	return false;
+}
+
+static int parse_hex(const char *text, u8 *out, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned int byte;
+
+		while (*text == '-')
+			text++;
+		if (sscanf(text, "%2x", &byte) != 1)
+			return -1;
+		out[i] = byte;
+		text += 2;
+	}
+	return *text ? -1 : 0;
+}
+
+int member_from_json(struct json_object *j, struct raftblk_member *m)
+{
+	static const struct {
+		const char *name;
+		u8 flag;
+	} flags[] = {
+		{ "old", RAFTBLK_MEMBER_OLD }, { "new", RAFTBLK_MEMBER_NEW },
+		{ "promote", RAFTBLK_MEMBER_PROMOTE }, { "witness", RAFTBLK_MEMBER_WITNESS },
+	};
+
+	memset(m, 0, sizeof(*m));
+	m->id = j_u64(j, "id");
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (member_has_flag(j, flags[i].name))
+			m->flags |= flags[i].flag;
+	}
+	if (parse_hex(j_str(j, "incarnation"), m->incarnation, sizeof(m->incarnation)))
+		return -1;
+	return address_from_json(j_get(j, "address"), &m->addr);
+}
+
+static u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+static struct json_object *get_one(struct nl *nl, const char *name, int *ret)
+{
+	struct json_object *all, *vol = NULL;
+	int err = nl_get(nl, name, &all);
+
+	if (err) {
+		*ret = fail(code_of(-err), "%s: %s", name, nl->error);
+		return NULL;
+	}
+	vol = json_object_get(json_object_array_get_idx(all, 0));
+	json_object_put(all);
+	if (!j_s64(vol, "fault"))
+		return vol;
+	*ret = fail(EXIT_ERROR, "%s: this member has stopped: %s; dmesg says more", name,
+		    strerror(-j_s64(vol, "fault")));
+	json_object_put(vol);
+	return NULL;
+}
+
+int member_wait_leader(struct nl *nl, const char *name)
+{
+	u64 until = now_ms() + LEADER_WAIT_MS;
+	int ret = EXIT_OK;
+
+	while (now_ms() < until) {
+		struct json_object *vol = get_one(nl, name, &ret);
+		bool led = vol && j_u64(vol, "leader");
+
+		json_object_put(vol);
+		if (!vol || led)
+			return ret;
+		usleep(POLL_MS * 1000);
+	}
+	return fail(EXIT_TIMEOUT, "%s is up, but has no leader yet; 'raftblk status %s' shows why",
+		    name, name);
+}
+
+int member_wait_voter(struct nl *nl, const char *name)
+{
+	u64 moved_at = now_ms(), last_seen = 0;
+	int ret = EXIT_OK;
+
+	while (now_ms() - moved_at < STALL_MS) {
+		struct json_object *vol = get_one(nl, name, &ret);
+		u64 seen = vol ? j_u64(vol, "last") + j_u64(vol, "applied") : 0;
+		bool votes = vol && member_has_flag(member_self(vol), "new") &&
+			     j_u64(vol, "leader") && j_u64(vol, "commit");
+
+		if (vol && j_bool(vol, "behind"))
+			ret = fail(EXIT_ERROR, "%s: the leader's log no longer reaches back to "
+				   "what this member needs", name);
+		else if (vol)
+			progress_show("catching up, entries", j_u64(vol, "applied"),
+				      max(j_u64(vol, "commit"), j_u64(vol, "last")), false);
+		json_object_put(vol);
+		if (!vol || votes || ret) {
+			progress_end();
+			return ret;
+		}
+		if (seen != last_seen)
+			moved_at = now_ms();
+		last_seen = seen;
+		usleep(POLL_MS * 1000);
+	}
+	return fail(EXIT_TIMEOUT, "%s is up, but nothing has come from the leader for a minute; "
+		    "'raftblk status %s' shows the connections", name, name);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A member that is up: bringing it there, and waiting for what comes next. */
+#ifndef RAFTBLK_MEMBER_H
+#define RAFTBLK_MEMBER_H
+
+#include "../kernel/core/config.h"
+#include "nl.h"
+
+/* @name: 32 bytes, or NULL.  EXIT_OK or an exit code. */
+int member_up(struct nl *nl, const char *path, char *name, u32 *minor);
+
+/* Wait until the volume has a leader; some seconds at most. */
+int member_wait_leader(struct nl *nl, const char *name);
+
+/* Wait, with a progress bar, until this member votes; as long as it moves. */
+int member_wait_voter(struct nl *nl, const char *name);
+
+/* A member as in status and in the answer to a joiner; 0 or -1. */
+int member_from_json(struct json_object *j, struct raftblk_member *m);
+
+/* This machine's member of a volume, or NULL. */
+struct json_object *member_self(struct json_object *vol);
+
+/* Has a member this flag ("old", "new", "promote", "witness")? */
+bool member_has_flag(struct json_object *member, const char *flag);
+
+#endif /* RAFTBLK_MEMBER_H */

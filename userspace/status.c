@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "member.h"
+#include "status.h"
+#include "tool.h"
+
+#define COLUMNS		6
+#define CELL		80
+#define SLOW_MS		1000
+
+const char *member_part(struct json_object *m)
+{
+	bool old = member_has_flag(m, "old"), new = member_has_flag(m, "new");
+
+	if (old && new)
+		return member_has_flag(m, "witness") ? "witness" : "voter";
+	if (new)
+		return "joining";
+	if (old)
+		return "leaving";
+	return "learner";
+}
+
+struct json_object *status_json(struct json_object *volumes)
+{
+	struct json_object *top = json_object_new_object();
+	char device[32];
+
+	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
+		struct json_object *vol = json_object_array_get_idx(volumes, i);
+		struct json_object *members = j_get(vol, "members");
+
+		snprintf(device, sizeof(device), "/dev/raftblk%" PRIu64, j_u64(vol, "minor"));
+		json_object_object_add(vol, "device", json_object_new_string(device));
+		for (size_t k = 0; members && k < json_object_array_length(members); k++) {
+			struct json_object *m = json_object_array_get_idx(members, k);
+
+			json_object_object_add(m, "part", json_object_new_string(member_part(m)));
+		}
+	}
+	json_object_object_add(top, "volumes", volumes);
+	return top;
+}
+
+/**
+ * struct table - rows of cells, printed in columns as wide as they need
+ */
+struct table {
+	int rows;
+	char cell[18][COLUMNS][CELL];
+	const char *paint[18];	/* colour of a row */
+};
+
+static void table_print(const struct table *t)
+{
+	size_t width[COLUMNS] = { 0 };
+
+	for (int r = 0; r < t->rows; r++) {
+		for (int c = 0; c < COLUMNS; c++)
+			width[c] = max(width[c], strlen(t->cell[r][c]));
+	}
+	for (int r = 0; r < t->rows; r++) {
+		printf("  %s", t->paint[r] ? color(t->paint[r]) : "");
+		for (int c = 0; c < COLUMNS; c++) {
+			bool last = c == COLUMNS - 1;
+
+			printf("%-*s%s", last ? 0 : (int)width[c], t->cell[r][c], last ? "" : "  ");
+		}
+		printf("%s\n", t->paint[r] ? color("off") : "");
+	}
+}
+
+static bool is_connected(struct json_object *m)
+{
+	return j_bool(m, "connected_control") && j_bool(m, "connected_data");
+}
+
+static const char *member_state(struct json_object *vol, struct json_object *m)
+{
+	if (j_bool(m, "self"))
+		return j_s64(vol, "fault") ? "stopped" : "this machine";
+	if (is_connected(m))
+		return "connected";
+	if (j_bool(m, "connected_control") || j_bool(m, "connected_data"))
+		return "half connected";
+	return "not connected";
+}
+
+static void format_behind(struct json_object *m, char *out)
+{
+	char size[16];
+
+	if (!strcmp(j_str(m, "progress"), "behind"))
+		snprintf(out, CELL, "beyond the log");
+	else if (!j_get(m, "lag"))
+		snprintf(out, CELL, "-");
+	else if (!j_u64(m, "lag"))
+		snprintf(out, CELL, "up to date");
+	else if (j_get(m, "lag_bytes"))
+		snprintf(out, CELL, "%" PRIu64 " entries, %s", j_u64(m, "lag"),
+			 format_size(j_u64(m, "lag_bytes"), size));
+	else
+		snprintf(out, CELL, "%" PRIu64 " entries", j_u64(m, "lag"));
+}
+
+static void format_heard(struct json_object *m, char *out)
+{
+	u64 ms = j_u64(m, "heard");
+
+	if (j_bool(m, "self") || !j_get(m, "heard"))
+		snprintf(out, CELL, "%s", j_bool(m, "self") ? "" : "never heard");
+	else if (ms < SLOW_MS)
+		snprintf(out, CELL, "heard %" PRIu64 " ms ago", ms);
+	else
+		snprintf(out, CELL, "heard %" PRIu64 " s ago", ms / 1000);
+}
+
+static void member_row(struct table *t, struct json_object *vol, struct json_object *m)
+{
+	struct json_object *addr = j_get(m, "address");
+	const char *ip = j_str(addr, "ip");
+	char (*cell)[CELL] = t->cell[t->rows];
+	u64 id = j_u64(m, "id");
+
+	snprintf(cell[0], CELL, "%" PRIu64 "%s%s", id, id == j_u64(vol, "leader") ? " leader" : "",
+		 id == j_u64(vol, "owner") ? " owner" : "");
+	snprintf(cell[1], CELL, strchr(ip, ':') ? "[%s]:%" PRIu64 : "%s:%" PRIu64, ip,
+		 j_u64(addr, "port"));
+	snprintf(cell[2], CELL, "%s", member_part(m));
+	snprintf(cell[3], CELL, "%s", member_state(vol, m));
+	format_behind(m, cell[4]);
+	format_heard(m, cell[5]);
+	if (!j_bool(m, "self") && !is_connected(m))
+		t->paint[t->rows] = "red";
+	else if (j_bool(m, "self"))
+		t->paint[t->rows] = "bold";
+	t->rows++;
+}
+
+static void show_members(struct json_object *vol)
+{
+	static const char *const head[COLUMNS] = {
+		"NODE", "ADDRESS", "PART", "STATE", "BEHIND", ""
+	};
+	struct json_object *members = j_get(vol, "members");
+	struct table t = { .rows = 1, .paint[0] = "dim" };
+
+	for (int c = 0; c < COLUMNS; c++)
+		snprintf(t.cell[0][c], CELL, "%s", head[c]);
+	for (size_t i = 0; members && i < json_object_array_length(members) && i < 16; i++)
+		member_row(&t, vol, json_object_array_get_idx(members, i));
+	table_print(&t);
+}
+
+static void hint(const char *fmt, ...) __printf(1, 2);
+static void hint(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("  %s", color("yellow"));
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("%s\n", color("off"));
+}
+
+/* Voters this machine has no connection to: who they are. */
+static void missing_voters(struct json_object *vol, char *list, size_t size)
+{
+	struct json_object *members = j_get(vol, "members");
+	size_t used = 0;
+
+	list[0] = 0;
+	for (size_t i = 0; members && i < json_object_array_length(members); i++) {
+		struct json_object *m = json_object_array_get_idx(members, i);
+		struct json_object *addr = j_get(m, "address");
+
+		if (j_bool(m, "self") || is_connected(m) || !strcmp(member_part(m), "learner") ||
+		    used >= size)
+			continue;
+		used += snprintf(list + used, size - used, "%s%" PRIu64 " (%s%s%s)",
+				 used ? ", " : "", j_u64(m, "id"), j_str(addr, "ip"),
+				 j_get(m, "last_error") ? ": " : "",
+				 j_get(m, "last_error") ? strerror(-j_s64(m, "last_error")) : "");
+	}
+}
+
+static void show_hints(struct json_object *vol)
+{
+	char missing[1024];
+
+	if (j_s64(vol, "fault"))
+		hint("This member has stopped: %s. dmesg says where; bring it down, mend the disk, "
+		     "bring it up.", strerror(-j_s64(vol, "fault")));
+	if (!j_bool(vol, "quorum")) {
+		missing_voters(vol, missing, sizeof(missing));
+		hint("No majority answers, so I/O waits. %s%s", missing[0] ?
+		     "Not connected: node " : "An election may be going on.", missing);
+	}
+	if (j_u64(vol, "proof"))
+		hint("This member lost entries it may have promised to keep (up to %" PRIu64 "); "
+		     "it does not vote until it has them again.", j_u64(vol, "proof"));
+	if (j_bool(vol, "behind"))
+		hint("This member needs entries that the leader's log no longer has.");
+	if (j_bool(vol, "fenced"))
+		hint("Another node wrote while this one was cut off: whoever has the device open "
+		     "here gets errors until it closes it.");
+}
+
+static void show_volume(struct json_object *vol)
+{
+	bool quorum = j_bool(vol, "quorum");
+	u64 owner = j_u64(vol, "owner"), leader = j_u64(vol, "leader");
+	char size[16], who[24], lead[24];
+
+	snprintf(who, sizeof(who), owner ? "node %" PRIu64 : "nobody", owner);
+	snprintf(lead, sizeof(lead), leader ? "node %" PRIu64 : "unknown", leader);
+	printf("%s%s%s  /dev/raftblk%" PRIu64 "  %s  %s\n", color("bold"), j_str(vol, "name"),
+	       color("off"), j_u64(vol, "minor"), format_size(j_u64(vol, "size"), size),
+	       j_str(vol, "path"));
+	printf("  %s in term %" PRIu64 ", leader %s, owner %s, quorum %s%s%s\n",
+	       j_str(vol, "role"), j_u64(vol, "term"), lead, who,
+	       color(quorum ? "green" : "red"), quorum ? "yes" : "NO", color("off"));
+	printf("  log %" PRIu64 "%% of %s in use, entries %" PRIu64 " to %" PRIu64 ", durable %"
+	       PRIu64 ", committed %" PRIu64 ", applied %" PRIu64 "\n", j_u64(vol, "log_usage"),
+	       format_size(j_u64(vol, "log_size"), size), j_u64(vol, "first"),
+	       j_u64(vol, "last"), j_u64(vol, "durable"), j_u64(vol, "commit"),
+	       j_u64(vol, "applied"));
+	show_members(vol);
+	show_hints(vol);
+}
+
+void status_show(struct json_object *volumes)
+{
+	size_t n = json_object_array_length(volumes);
+
+	if (!n)
+		puts("no volume is up on this machine");
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			putchar('\n');
+		show_volume(json_object_array_get_idx(volumes, i));
+	}
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The table of verbs: help, completion and man page follow it. */
+#include "tool.h"
+
+#define OPT_DEF_ADDR \
+	{ OPT_ADDR, "addr", "ADDR[:PORT]", \
+	  "where this member listens; the port is 7450 if not given", true }
+#define OPT_DEF_FORCE_DATA \
+	{ OPT_FORCE, "force", NULL, "overwrite what is on the device", false }
+#define OPT_DEF_ASSUME_ZERO \
+	{ OPT_ASSUME_ZERO, "assume-zero", NULL, \
+	  "do not zero the data area: the device reads as zeros already", false }
+#define OPT_DEF_JSON \
+	{ OPT_JSON, "json", NULL, "everything, as JSON", false }
+#define OPT_END	{ .name = NULL }
+
+static const struct opt create_opts[] = {
+	OPT_DEF_ADDR,
+	{ OPT_SIZE, "size", "SIZE", "size of the volume; all that fits if not given", false },
+	{ OPT_LOG_SIZE, "log-size", "SIZE",
+	  "size of the log; a sixteenth of the device, 16 MiB to 1 GiB, if not given", false },
+	{ OPT_BLOCK_SIZE, "block-size", "512|4096", "logical block size; 4096 if not given", false },
+	OPT_DEF_FORCE_DATA,
+	OPT_DEF_ASSUME_ZERO,
+	{ OPT_NO_UP, "no-up", NULL, "only format, do not bring the volume up", false },
+	{ OPT_NO_WAIT, "no-wait", NULL, "do not wait until the volume has a leader", false },
+	OPT_END
+};
+
+static const struct opt join_opts[] = {
+	OPT_DEF_ADDR,
+	{ OPT_TOKEN, "token", "TOKEN",
+	  "the token; visible to others on this machine while it runs", false },
+	{ OPT_TOKEN_FILE, "token-file", "FILE", "read the token from a file; - is standard input",
+	  false },
+	OPT_DEF_FORCE_DATA,
+	OPT_DEF_ASSUME_ZERO,
+	{ OPT_NO_WAIT, "no-wait", NULL, "do not wait until this member has caught up", false },
+	OPT_END
+};
+
+static const struct opt down_opts[] = {
+	{ OPT_FORCE, "force", NULL,
+	  "although the device is open: what is not finished ends with an error", false },
+	OPT_END
+};
+
+static const struct opt json_opts[] = {
+	OPT_DEF_JSON,
+	OPT_END
+};
+
+static const struct opt dump_opts[] = {
+	{ OPT_RECORDS, "records", NULL, "list every record of the log with its entries", false },
+	OPT_DEF_JSON,
+	OPT_END
+};
+
+static const struct opt wipe_opts[] = {
+	{ OPT_YES, "yes", NULL, "do not ask", false },
+	OPT_END
+};
+
+static const struct opt help_opts[] = {
+	{ OPT_JSON, "json", NULL, "the table of verbs, as JSON", false },
+	OPT_END
+};
+
+const struct verb verbs[] = {
+	{
+		.name = "create", .args = "NAME DEV", .min = 2, .max = 2,
+		.summary = "make a new volume whose first member is this machine",
+		.opts = create_opts, .run = run_create,
+		.help =
+		"Formats DEV and brings volume NAME up, with this machine as its only member.\n"
+		"It can be used at once as /dev/raftblkN; further machines join with the token.\n"
+		"\n"
+		"A device that is in use, has data on it or is too small is refused, and nothing\n"
+		"on it is changed. If the volume cannot come up, what was written is erased again.\n"
+		"\n"
+		"Example: raftblk create vol0 /dev/vdb --addr 10.0.0.1",
+	},
+	{
+		.name = "token", .args = "NAME", .min = 1, .max = 1,
+		.summary = "show what another machine needs to join",
+		.run = run_token,
+		.help =
+		"Prints the volume's token: its UUID and key. Who has it can join the volume and\n"
+		"read all of it, so keep it as you would keep a password.\n"
+		"\n"
+		"Example: raftblk token vol0 | ssh n2 raftblk join 10.0.0.1 /dev/vdb \\\n"
+		"             --addr 10.0.0.2 --token-file -",
+	},
+	{
+		.name = "join", .args = "ADDR[:PORT] DEV", .min = 2, .max = 2,
+		.summary = "make this machine a member of a volume",
+		.opts = join_opts, .run = run_join,
+		.help =
+		"Asks the cluster at ADDR (any member) to take this machine in, formats DEV and\n"
+		"brings it up. The new member receives everything as a learner and becomes a\n"
+		"voter by itself when it has caught up; this waits for that, with a progress bar.\n"
+		"Without --token and --token-file the token is read from standard input.\n"
+		"\n"
+		"Nothing is written before the cluster has agreed. DEV needs room for the volume\n"
+		"and a log of 4 MiB or more.\n"
+		"\n"
+		"Example: raftblk join 10.0.0.1 /dev/vdb --addr 10.0.0.2",
+	},
+	{
+		.name = "up", .args = "DEV", .min = 1, .max = 1,
+		.summary = "bring up the member on a device",
+		.run = run_up,
+		.help =
+		"Everything needed is on the device. After a reboot udev does this by itself.",
+	},
+	{
+		.name = "down", .args = "NAME", .min = 1, .max = 1,
+		.summary = "take a volume down on this machine",
+		.opts = down_opts, .run = run_down,
+		.help =
+		"The other members go on. Refused while the device is open, unless forced.",
+	},
+	{
+		.name = "status", .args = "[NAME]", .min = 0, .max = 1,
+		.summary = "show volumes, their members and what is wrong",
+		.opts = json_opts, .run = run_status,
+		.help =
+		"Shows role, term, leader, owner and quorum of each volume, and of each member its\n"
+		"address, whether it is connected and how far it is behind (the leader knows that).\n"
+		"Documentation/status-json.md explains the fields of --json.",
+	},
+	{
+		.name = "watch", .args = "[NAME]", .min = 0, .max = 1,
+		.summary = "show status, over and over",
+		.run = run_watch,
+		.help = "Repaints at every event and each second, until Ctrl-C.",
+	},
+	{
+		.name = "events", .args = "[NAME]", .min = 0, .max = 1,
+		.summary = "print what happens, as it happens",
+		.run = run_events,
+		.help =
+		"One JSON object per line: time, type, name and minor of the volume, and what\n"
+		"belongs to the type (node_id, role, term, token, index, error). Type 'lost' says\n"
+		"that events came faster than they were read.",
+	},
+	{
+		.name = "transfer", .args = "NAME NODE", .min = 2, .max = 2,
+		.summary = "hand leadership to another member",
+		.run = run_transfer,
+		.help =
+		"To be run on the machine that leads; NODE is a node id as in 'raftblk status'.\n"
+		"Requests in flight wait for the new leader; none fails. A leader that is not the\n"
+		"owner hands leadership to the owner by itself, so this is for volumes nobody has\n"
+		"open.",
+	},
+	{
+		.name = "set", .args = "NAME SETTING=VALUE...", .min = 2, .max = ARGS_MAX,
+		.summary = "tune a volume on this machine, until it is taken down",
+		.run = run_set,
+		.help =
+		"io-timeout=TIME        requests that wait this long for a majority fail with an\n"
+		"                       error (500ms, 30s, 5m); 0, the default: they wait for ever\n"
+		"read-mode=lease        reads rely on the leader's lease (default)\n"
+		"read-mode=quorum       every read is confirmed with a majority\n"
+		"\n"
+		"Requests that are already waiting keep the timeout they began with.\n"
+		"\n"
+		"Example: raftblk set vol0 io-timeout=30s",
+	},
+	{
+		.name = "dump", .args = "DEV", .min = 1, .max = 1,
+		.summary = "show what is on a member's device that is not up",
+		.opts = dump_opts, .run = run_dump,
+		.help =
+		"Prints superblock, votes and checkpoints, walks the log and says where it ends\n"
+		"and why. Changes nothing; refuses a device in use. Exit code 1 if something on\n"
+		"it is not good. The volume's key is not shown.",
+	},
+	{
+		.name = "wipe", .args = "DEV", .min = 1, .max = 1,
+		.summary = "make a member's device blank again",
+		.opts = wipe_opts, .run = run_wipe,
+		.help =
+		"Asks for the volume's name, then erases superblocks, votes and checkpoints, so\n"
+		"that DEV is no member any more. The other members still count this one. The\n"
+		"volume's data is not overwritten. Refuses a device in use.",
+	},
+	{
+		.name = "probe", .args = "DEV", .min = 1, .max = 1,
+		.summary = "is this a member's device? (for udev)",
+		.run = run_probe,
+		.help =
+		"Prints properties for udev if DEV is a member's device; else exit code 1.",
+	},
+	{
+		.name = "version", .args = "", .min = 0, .max = 0,
+		.summary = "show versions",
+		.run = run_version,
+		.help = "Version of the tool, of the protocol and disk format, and of the module.",
+	},
+	{
+		.name = "help", .args = "[VERB]", .min = 0, .max = 1,
+		.summary = "explain a verb",
+		.opts = help_opts, .run = run_help,
+		.help = "Without VERB, lists them all.",
+	},
+	{ .name = NULL }
+};
