@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Kernel sockets: what differs between kernels.
+ * Kernel sockets, as far as they differ between kernels.  See probe.mk.
  *
- * RAFTBLK_HAVE_SENDPAGE: the kernel has kernel_sendpage_locked().  It went away
- *	in the release in which TCP began to honour MSG_SPLICE_PAGES, so one
- *	stands for the other.  (The mere definition of MSG_SPLICE_PAGES means
- *	nothing: stable kernels have it without TCP looking at it.)
- * RAFTBLK_HAVE_TASK_FRAG: struct sock has sk_use_task_frag
- * RAFTBLK_HAVE_SOCKADDR_UNSIZED: bind and connect take that type
+ * COMPAT_SENDPAGE stands for more than its name: kernel_sendpage_locked() went
+ * away in the release in which TCP began to honour MSG_SPLICE_PAGES.  The mere
+ * definition of MSG_SPLICE_PAGES means nothing: stable kernels have it without
+ * TCP looking at it.
  */
 #ifndef RAFTBLK_COMPAT_SOCKET_H
 #define RAFTBLK_COMPAT_SOCKET_H
@@ -19,7 +17,7 @@
 #include <net/sock.h>
 
 /**
- * raftblk_sock_send_pages() - send parts of pages without copying them
+ * compat_sock_send_pages() - send parts of pages without copying them
  * @bv: @nr pieces of pages of order 0, not from a slab; the network stack takes
  *	references to the pages and reads them until the peer has acknowledged
  *	them, so their content must never change again
@@ -29,9 +27,9 @@
  * Return: bytes taken, at most @bytes, or -errno (-EAGAIN: none for now; the
  * socket's sk_write_space will be called).
  */
-#ifdef RAFTBLK_HAVE_SENDPAGE
-static inline int raftblk_sock_send_pages(struct socket *sock, struct bio_vec *bv, u32 nr,
-					  size_t bytes, int flags)
+#ifdef COMPAT_SENDPAGE
+static inline int compat_sock_send_pages(struct socket *sock, struct bio_vec *bv, u32 nr,
+					 size_t bytes, int flags)
 {
 	struct sock *sk = sock->sk;
 	int sent = 0, ret = 0;
@@ -54,8 +52,8 @@ static inline int raftblk_sock_send_pages(struct socket *sock, struct bio_vec *b
 	return sent ? sent : ret;
 }
 #else
-static inline int raftblk_sock_send_pages(struct socket *sock, struct bio_vec *bv, u32 nr,
-					  size_t bytes, int flags)
+static inline int compat_sock_send_pages(struct socket *sock, struct bio_vec *bv, u32 nr,
+					 size_t bytes, int flags)
 {
 	struct msghdr msg = { .msg_flags = flags | MSG_SPLICE_PAGES };
 
@@ -65,8 +63,8 @@ static inline int raftblk_sock_send_pages(struct socket *sock, struct bio_vec *b
 #endif
 
 /* Receive into parts of pages; bytes, 0 at the end of the stream, or -errno. */
-static inline int raftblk_sock_recv_pages(struct socket *sock, struct bio_vec *bv, u32 nr,
-					  size_t bytes, int flags)
+static inline int compat_sock_recv_pages(struct socket *sock, struct bio_vec *bv, u32 nr,
+					 size_t bytes, int flags)
 {
 	struct msghdr msg = { };
 
@@ -75,17 +73,17 @@ static inline int raftblk_sock_recv_pages(struct socket *sock, struct bio_vec *b
 }
 
 /* The socket is used where current->task_frag may be in use further up the stack. */
-static inline void raftblk_sock_own_frag(struct sock *sk)
+static inline void compat_sock_own_frag(struct sock *sk)
 {
-#ifdef RAFTBLK_HAVE_TASK_FRAG
+#ifdef COMPAT_TASK_FRAG
 	sk->sk_use_task_frag = false;
 #endif
 }
 
-#ifdef RAFTBLK_HAVE_SOCKADDR_UNSIZED
-#define raftblk_sockaddr(ss)	((struct sockaddr_unsized *)(ss))
+#ifdef COMPAT_SOCKADDR_UNSIZED
+#define compat_sockaddr(ss)	((struct sockaddr_unsized *)(ss))
 #else
-#define raftblk_sockaddr(ss)	((struct sockaddr *)(ss))
+#define compat_sockaddr(ss)	((struct sockaddr *)(ss))
 #endif
 
 #endif /* RAFTBLK_COMPAT_SOCKET_H */

@@ -66,6 +66,7 @@ struct raftblk_net_stat {
 	u64 reconnects;
 	int last_error;			/* why the last attempt to connect failed, -errno */
 };
+
 void raftblk_net_stat(struct raftblk_volume *vol, u32 slot, struct raftblk_net_stat *st);
 
 /**

@@ -88,7 +88,7 @@ void raftblk_sock_prepare(struct socket *sock)
 	 * out: they may be on their way to this device.
 	 */
 	sk->sk_allocation = GFP_NOIO;
-	raftblk_sock_own_frag(sk);
+	compat_sock_own_frag(sk);
 
 	tcp_sock_set_nodelay(sk);
 	sock_set_keepalive(sk);
@@ -153,7 +153,7 @@ static int sock_bind(struct socket *sock, const struct raftblk_addr *addr, bool 
 	if (any_port)
 		a.port = 0;
 	len = raftblk_addr_to_sockaddr(&a, &ss);
-	return kernel_bind(sock, raftblk_sockaddr(&ss), len);
+	return kernel_bind(sock, compat_sockaddr(&ss), len);
 }
 
 int raftblk_sock_connect(struct net *ns, const struct raftblk_addr *local,
@@ -185,7 +185,7 @@ int raftblk_sock_connect(struct net *ns, const struct raftblk_addr *local,
 	err = raftblk_sockset_add(set, ref, sock);
 	if (err)
 		goto err_release;
-	err = kernel_connect(sock, raftblk_sockaddr(&ss), len, 0);
+	err = kernel_connect(sock, compat_sockaddr(&ss), len, 0);
 	if (err)
 		goto err_del;
 	*out = sock;

@@ -85,7 +85,7 @@ int raftblk_frame_recv(struct socket *sock, struct raftblk_frame *f, struct raft
  * called raftblk_sockset_del() last: hold it by a reference count.
  */
 struct raftblk_sockset {
-	struct mutex lock;
+	struct mutex lock;	/* see above */
 	struct list_head list;
 	bool closed;
 	wait_queue_head_t wait;
