@@ -61,10 +61,35 @@ struct raftblk_wire_header {
 #define RAFTBLK_NONCE_LEN	32
 #define RAFTBLK_MAC_LEN		32
 
+/*
+ * The handshake: HELLO ->, <- CHALLENGE, RESPONSE ->, <- WELCOME.  Instead of any
+ * answer the accepting side may send REFUSED and close.  Fields of the header
+ * that are not mentioned are 0 and say nothing.
+ *
+ * Both MACs are HMAC-SHA256 with the volume's key over a label (ASCII, without
+ * a NUL), the 96 bytes of the body of HELLO as sent, and the body of CHALLENGE as
+ * sent: so over role, versions, features, and nonces, node ids and incarnations
+ * of both sides.  The labels differ, which keeps either side from having its
+ * own MAC made by the other.
+ *
+ * The connecting side checks the MAC in CHALLENGE, then that it has reached
+ * the node id and incarnation it means, and only then sends RESPONSE.  The
+ * accepting side checks RESPONSE, then whether the sender of HELLO is a member,
+ * in this incarnation, and means this member; only then it tells by REFUSED why
+ * not.
+ */
+
 /**
  * struct raftblk_wire_hello - body of HELLO, from the side that connected
+ * @uuid: the volume
+ * @incarnation: the sender's
+ * @node_id: the sender's, 0 with RAFTBLK_CONN_JOIN
+ * @to_id: the member it means to reach, 0 with RAFTBLK_CONN_JOIN: any
+ * @role: RAFTBLK_CONN_*
+ * @version_min, @version_max: versions of the protocol the sender speaks
  * @compat: features the sender can use; the connection uses those both have
  * @incompat: features the other side must know or refuse
+ * @nonce: random, never used twice
  */
 struct raftblk_wire_hello {
 	__u8 uuid[16];
@@ -83,6 +108,10 @@ struct raftblk_wire_hello {
 
 /**
  * struct raftblk_wire_challenge - body of CHALLENGE, the answer to HELLO
+ * @incarnation, @node_id: the sender's
+ * @version: the one to be used, highest that both speak
+ * @compat: features to be used, those both have
+ * @nonce: random, never used twice
  * @mac: HMAC-SHA256(key, "raftblk server" || hello || this struct up to here)
  */
 struct raftblk_wire_challenge {
