@@ -144,6 +144,8 @@ void raftblk_link_take(struct raftblk_net *net, struct raftblk_conn *conn)
 		raftblk_conn_close(old);
 	}
 	raftblk_conn_attach(conn);
+	if (conn->role == RAFTBLK_CONN_DATA)
+		raftblk_replica_connected(&net->vol->replica, raftblk_now(), conn->peer);
 	link_set_error(link, 0);
 	link_report(link, 0);
 }
