@@ -34,11 +34,22 @@ struct raftblk_config {
 	struct raftblk_member member[RAFTBLK_MAX_MEMBERS];
 };
 
+/* Address and member in the form they have on disk and on the wire.  Decoding
+ * returns 0 or -EPROTO (unknown family or flags); an id is not checked.
+ */
+void raftblk_addr_encode(const struct raftblk_addr *a, u8 *family, __le16 *port, u8 *ip);
+int raftblk_addr_decode(struct raftblk_addr *a, u8 family, __le16 port, const u8 *ip);
+void raftblk_member_encode(const struct raftblk_member *m, struct raftblk_disk_member *d);
+int raftblk_member_decode(struct raftblk_member *m, const struct raftblk_disk_member *d);
+
 #define RAFTBLK_CONFIG_BYTES	1536	/* payload of a CONFIG entry: the struct, padded */
 
 void raftblk_config_encode(const struct raftblk_config *c, struct raftblk_disk_config *d);
 
-/* 0, or -EPROTO: no voter, an id twice or 0, unknown flags or family */
+/* 0, or -EPROTO: no voter in one of the sets, an id twice or 0 or not below
+ * next_id, unknown flags or family.  c->index is set to 0: the payload of an
+ * entry does not say where in the log it lies.
+ */
 int raftblk_config_decode(struct raftblk_config *c, const struct raftblk_disk_config *d);
 
 /* slot of a member in c->member, or -ENOENT */
@@ -57,6 +68,7 @@ static inline bool raftblk_member_votes(const struct raftblk_member *m)
  * @mask: bit i stands for c->member[i]
  *
  * In a joint configuration it must be one of both sets (Raft thesis, 4.3).
+ * Never true for a set without members.
  */
 bool raftblk_config_quorum(const struct raftblk_config *c, u32 mask);
 
@@ -64,14 +76,19 @@ bool raftblk_config_quorum(const struct raftblk_config *c, u32 mask);
  * raftblk_config_agreed() - the highest value that a majority has reached
  * @value: value[i] belongs to c->member[i]
  *
- * In a joint configuration: the lower of the two sets' results.
+ * In a joint configuration: the lower of the two sets' results.  0 for a set
+ * without members.
  */
 u64 raftblk_config_agreed(const struct raftblk_config *c, const u64 *value);
 
-/* Enter a joint configuration: makes member @id a voter of the incoming set. */
+/* Enter a joint configuration: makes member @id a voter of the incoming set, to
+ * which the present voters belong as well.  Nothing happens if there is no @id.
+ */
 void raftblk_config_promote(struct raftblk_config *c, u32 id);
 
-/* Leave a joint configuration: the incoming set is the only one. */
+/* Leave a joint configuration: the incoming set is the only one.  Who is not
+ * in it becomes a learner.
+ */
 void raftblk_config_finish(struct raftblk_config *c);
 
 #endif /* RAFTBLK_CONFIG_H */

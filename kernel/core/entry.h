@@ -6,6 +6,10 @@
 #include "port.h"
 #include "../uapi/raftblk_disk.h"
 
+#define RAFTBLK_ENTRY_MAX_BYTES	(4U << 20)	/* payload of one entry, at most */
+#define RAFTBLK_INDEX_MAX	(1ULL << 62)	/* indices and terms lie below: sums do not wrap */
+#define RAFTBLK_NO_POS		(~0ULL)		/* in no record yet */
+
 struct raftblk_payload;		/* opaque here: the shell's buffer, or the simulator's */
 
 /**
@@ -42,8 +46,9 @@ struct raftblk_payload_ops {
  * @op: RAFTBLK_OP_*
  * @state: RAFTBLK_ENTRY_*
  * @rec_prev_crc: header CRC of the record before the one that holds this entry
- * @rec_pos: ring position of the record that holds it, ~0 before it is staged
- * @pos: ring position of the payload, likewise
+ * @rec_pos: ring position of the record that holds it, RAFTBLK_NO_POS before it
+ *	is staged
+ * @pos: ring position of the payload, likewise; a multiple of the log's alignment
  * @payload: NULL if there is none or it is only in the ring; otherwise the
  *	log holds one reference
  */
@@ -68,6 +73,8 @@ void raftblk_entry_encode(const struct raftblk_entry *e, struct raftblk_disk_des
  * raftblk_entry_decode() - check a descriptor and take it over
  * @max_sector: end of the volume; a data operation must lie below it.
  *	~0 where the size at that index is not known (recovery, dump)
+ *
+ * What an operation does not use (RAFTBLK_OP_*) must be 0; the term never is.
  *
  * Return: 0, or -EPROTO if any field is out of range; then @e is undefined.
  */

@@ -32,8 +32,10 @@
  * @nr: number of entries
  * @last: highest index this write still proves: first + nr - 1, lowered when
  *	the log was cut below while the write was on its way
- * @header_bytes: length of header
+ * @header_bytes: length of header, a multiple of the alignment
  * @payload_bytes: length of the payloads that follow it
+ * @pad_bytes: zeros to write behind the payloads, up to the alignment
+ * @encoded: raftblk_log_encode() was called
  * @done: completed, waits for the writes before it
  */
 struct raftblk_log_write {
@@ -45,12 +47,14 @@ struct raftblk_log_write {
 	u64 last;
 	u32 header_bytes;
 	u32 payload_bytes;
+	u32 pad_bytes;
+	bool encoded;
 	bool done;
 };
 
 /**
  * struct raftblk_log - see above
- * @uuid: of the volume
+ * @uuid: stamped on records: incarnation of the member's disk
  * @slot: the table; slot[i & (max_entries - 1)] is entry i
  * @first: lowest index in the table; first == last + 1 when it is empty
  * @last: highest index
@@ -62,8 +66,10 @@ struct raftblk_log_write {
  * @ckpt_pos: replay_pos of the durable checkpoint
  * @ckpt_index: applied_index of the durable checkpoint
  * @tail_crc: header CRC of the last staged record
- * @write: records on their way, oldest first, @nr_writes of them
+ * @write: records on their way: the one with id i is write[i % RAFTBLK_LOG_WRITES],
+ *	the oldest has id next_write_id - nr_writes
  * @cached_bytes: bytes of payload the table holds references to
+ * @trim_next: no entry below has a payload in memory that may be dropped
  * @cut_from: lowest index given to raftblk_log_cut() since the replica last set
  *	this to 0; 0: none.  Requests whose entries were cut are found by it.
  */
@@ -90,6 +96,7 @@ struct raftblk_log {
 	u32 nr_writes;
 	struct raftblk_log_write write[RAFTBLK_LOG_WRITES];
 	u64 cached_bytes;
+	u64 trim_next;
 	u64 cut_from;
 };
 
@@ -99,6 +106,28 @@ struct raftblk_log {
  */
 void raftblk_log_init(struct raftblk_log *log, const struct raftblk_super *s,
 		      const struct raftblk_payload_ops *ops, struct raftblk_entry *slot);
+
+/* Sector of the ring at which a position lies. */
+static inline u64 raftblk_log_sector(const struct raftblk_log *log, u64 pos)
+{
+	u64 sector;
+
+	div64_u64_rem(pos, log->ring_sectors, &sector);
+	return sector;
+}
+
+/* Everything in the ring below this position is on stable storage: evidence
+ * for recovery, goes into votes and checkpoints.
+ */
+u64 raftblk_log_durable_pos(const struct raftblk_log *log);
+
+/* Length of a record's header with @nr descriptors. */
+static inline u32 raftblk_record_header_sectors(u32 nr, u32 align_sectors)
+{
+	u32 bytes = sizeof(struct raftblk_disk_record) + nr * sizeof(struct raftblk_disk_desc);
+
+	return round_up(DIV_ROUND_UP(bytes, 512), align_sectors);
+}
 
 /* Drop every payload reference.  The table stays the caller's. */
 void raftblk_log_exit(struct raftblk_log *log);
@@ -137,7 +166,9 @@ void raftblk_log_cut(struct raftblk_log *log, u64 index);
 /**
  * raftblk_log_next_write() - stage a record
  *
- * Batches what has been appended since, as far as limits allow.  Entries whose
+ * Batches what has been appended since, as far as limits allow.  A payload that
+ * is no multiple of the alignment is the last of its record, so that each starts
+ * aligned and can be read back alone.  Entries whose
  * payload is not in memory cannot occur here: the log holds payloads at least
  * until they are durable.
  *
@@ -150,8 +181,9 @@ struct raftblk_log_write *raftblk_log_next_write(struct raftblk_log *log);
  * raftblk_log_encode() - the header of a staged record
  * @buf: @w->header_bytes
  *
- * To be called once per write, in the order of staging and before the next
- * raftblk_log_next_write(): the next record names this one's CRC.
+ * To be called once per write, at once: before anything is cut, and before the
+ * next raftblk_log_next_write(), which returns NULL otherwise: the next record
+ * names this one's CRC.
  */
 void raftblk_log_encode(struct raftblk_log *log, struct raftblk_log_write *w, void *buf);
 
@@ -198,6 +230,9 @@ u32 raftblk_log_usage(const struct raftblk_log *log);
  *	never over its end) into @buf; may sleep; 0 or -errno
  * @buf: work space
  * @buf_bytes: its size, at least 64 KiB and a multiple of 4096
+ *
+ * The caller has flushed the device's write cache before: what recovery reads
+ * counts as durable from then on, and may be acknowledged.
  */
 struct raftblk_reader {
 	int (*read)(void *ctx, u64 sector, u32 nsect, void *buf);
@@ -234,22 +269,36 @@ struct raftblk_recovered {
  *	payload (RAFTBLK_CONFIG_BYTES, CRC checked), and for a cut with
  *	@payload NULL: forget configurations from @index on
  *
- * Walks from retain_pos (from replay_pos where that fails).  A record counts
- * if its CRC, uuid, pos, prev_crc and every descriptor check, and the CRC of
- * each payload above applied_index.  At the first one that does not, evidence
- * decides: the durable_index of checkpoint and vote, known_durable of the
- * records read, and of any valid record of this lap found further on.  Above
- * all of it: a torn tail, cut.  At or below: corruption; the log ends before
- * it and proof_index says how far the loss may reach.
+ * Walks from retain_pos, or from the first record behind it from which
+ * replay_pos can be reached, or from replay_pos.  A record counts if its CRC,
+ * uuid, pos, prev_crc and every descriptor check, and the CRC of each payload
+ * above applied_index.  At the first one that does not, evidence decides: the
+ * durable_pos of checkpoint and vote, and of any valid record found further on
+ * in this lap.  At or above all of it: a torn tail, cut.  Below: corruption; the
+ * log ends before it and proof_index says how far the loss may reach.
+ *
+ * Configurations in entries up to applied_index are reported where they are
+ * still in the ring; @config_fn may ignore them.  After a corruption the records
+ * behind it stay in the ring until they are overwritten: a torn tail among them
+ * is taken for corruption as well, which is the safe side.
  *
  * Payloads are not kept in memory; rec_pos and pos say where they are.
- * An unreadable sector (read() fails) is treated as a bad record.
+ * An unreadable sector (read() returns -EIO, -ENODATA or -EILSEQ) is treated as
+ * a bad record.
  *
- * Return: 0, or -errno where no log can be built: -ENOMEM, -EUCLEAN.
+ * Return: 0, or -errno where no log can be built: -EUCLEAN (the checkpoint does
+ * not fit the ring, or the log the table), -EINVAL (@rd), or what else read()
+ * returned.
  */
 int raftblk_log_recover(struct raftblk_log *log, const struct raftblk_ckpt *ckpt,
 			const struct raftblk_vote *vote, const struct raftblk_reader *rd,
 			void (*config_fn)(void *ctx, u64 index, const void *payload),
 			void *config_ctx, struct raftblk_recovered *out);
+
+/* Is there a whole header of a record of @uuid in the RAFTBLK_RECORD_HEADER_MAX
+ * bytes at @d?  Says nothing about its position, descriptors or payloads.
+ */
+bool raftblk_record_check(const struct raftblk_disk_record *d, const u8 *uuid,
+			  u32 align_sectors);
 
 #endif /* RAFTBLK_LOG_H */

@@ -5,6 +5,14 @@
 
 #include "config.h"
 
+#define RAFTBLK_META_SECTORS	48	/* superblocks and slots end here */
+#define RAFTBLK_RING_SECTORS_MIN	128
+#define RAFTBLK_ENTRIES_MIN	16	/* limits of raftblk_super.max_entries */
+#define RAFTBLK_ENTRIES_MAX	(1U << 20)
+#define RAFTBLK_SECTOR_MAX	(1ULL << 54)	/* no device has more */
+#define RAFTBLK_POS_MAX		(1ULL << 62)	/* ring positions lie below: sums do not wrap */
+#define RAFTBLK_INCOMPAT_KNOWN	0ULL	/* features this code knows */
+
 /**
  * struct raftblk_super - host form of struct raftblk_disk_super
  */
@@ -37,6 +45,7 @@ struct raftblk_vote {
 	u64 term;
 	u32 voted_for;		/* 0: nobody */
 	u64 durable_index;
+	u64 durable_pos;	/* raftblk_log_durable_pos() */
 };
 
 /**
@@ -51,6 +60,7 @@ struct raftblk_ckpt {
 	u32 replay_prev_crc;
 	u32 retain_prev_crc;
 	u64 durable_index;
+	u64 durable_pos;
 	u64 proof_index;
 	u32 owner_node;
 	u64 owner_token;

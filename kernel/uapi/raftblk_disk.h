@@ -92,7 +92,8 @@ struct raftblk_disk_super {
 
 /**
  * struct raftblk_disk_vote - what a member promised in elections
- * @durable_index: highest log index known durable when this was written;
+ * @durable_index: highest log index known durable when this was written
+ * @durable_pos: the ring below this position was on stable storage then;
  *	evidence for recovery, see struct raftblk_disk_record
  */
 struct raftblk_disk_vote {
@@ -104,7 +105,8 @@ struct raftblk_disk_vote {
 	__le32 voted_for;
 	__le32 reserved0;
 	__le64 durable_index;
-	__u8 reserved[456];
+	__le64 durable_pos;
+	__u8 reserved[448];
 };
 
 /* A member's rights, struct raftblk_disk_member.flags */
@@ -151,6 +153,7 @@ struct raftblk_disk_config {
  *	a hint: where it no longer reads well recovery starts at @replay_pos
  * @retain_prev_crc: likewise
  * @durable_index: highest index known durable when this was written
+ * @durable_pos: the ring below this position was on stable storage then
  * @proof_index: 0, or this member lost entries up to here that it may have
  *	acknowledged: it may not vote until it has fetched them again
  * @owner_node: owner as of @applied_index, 0 for none
@@ -170,6 +173,7 @@ struct raftblk_disk_ckpt {
 	__le32 replay_prev_crc;
 	__le32 retain_prev_crc;
 	__le64 durable_index;
+	__le64 durable_pos;
 	__le64 proof_index;
 	__le32 owner_node;
 	__le32 reserved0;
@@ -177,7 +181,7 @@ struct raftblk_disk_ckpt {
 	__le64 volume_sectors;
 	__le64 config_index;
 	struct raftblk_disk_config config;
-	__u8 reserved[2936];
+	__u8 reserved[2928];
 };
 
 /* Operations of entries, struct raftblk_disk_desc.op */
@@ -217,7 +221,9 @@ struct raftblk_disk_desc {
  * struct raftblk_disk_record - a batch of entries, written with one I/O
  * @crc: CRC32C of the header: this struct, the descriptors and the padding
  *	behind them, @header_sectors * 512 bytes in all
- * @uuid: the volume
+ * @uuid: incarnation of the member's disk, not the volume: what an earlier life
+ *	of a disk that joined the same volume again left in the ring is not taken
+ *	for this one's
  * @pos: ring position of this record, in sectors since the volume was made;
  *	it lies at ring_start + pos % ring_sectors (a record may run over the end
  *	of the ring and go on at its start).  A record of an earlier lap has
@@ -226,15 +232,21 @@ struct raftblk_disk_desc {
  *	seen so far, the record replaces the suffix from it on: nothing in the
  *	ring is ever overwritten to cut the log.
  * @prev_term: term of the entry before
- * @known_durable: highest index known durable here when this was written; a
- *	record that does not read back at or below it is corruption, not a tear
+ * @known_durable: highest index known durable here when this was written
  * @commit: highest index known committed here when this was written
  * @prev_crc: @crc of the record before this one in the ring.  Without it, a
  *	record left over behind a torn one could be taken for the continuation
  *	of the record that replaced the torn one.
  * @nr: number of descriptors
  * @header_sectors: length of the header
- * @payload_sectors: length of the payloads, which follow in order
+ * @payload_sectors: length of the payloads, which follow in order; the record
+ *	is padded with zeros to the log's alignment
+ * @inflight_sectors: length of the records just before this one that were still
+ *	being written when it was: everything in the ring below @pos -
+ *	@inflight_sectors was on stable storage.  A record below that does not
+ *	tear: if it does not read back it is corruption.  This is said in
+ *	positions and not in indices since a suffix can be replaced, and then a
+ *	record that holds low indices lies behind one that holds higher ones.
  */
 struct raftblk_disk_record {
 	__le32 magic;
@@ -249,7 +261,7 @@ struct raftblk_disk_record {
 	__le32 payload_sectors;
 	__le16 nr;
 	__le16 header_sectors;
-	__le32 reserved;
+	__le32 inflight_sectors;
 	struct raftblk_disk_desc desc[];
 };
 
