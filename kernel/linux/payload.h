@@ -21,62 +21,55 @@
 
 #include "../core/entry.h"
 
-struct bio;
 struct request;
 struct raftblk_volume;
 
 #define RAFTBLK_PAYLOAD_MAX_BYTES	(1U << 20)	/* one request, one entry */
 #define RAFTBLK_PAYLOAD_MAX_PAGES	DIV_ROUND_UP(RAFTBLK_PAYLOAD_MAX_BYTES, PAGE_SIZE)
-#define RAFTBLK_PAYLOAD_INLINE_PAGES	4
+#define RAFTBLK_PAYLOAD_SMALL_PAGES	8
 
 /**
  * struct raftblk_payload - see above
  * @ref: references
  * @bytes: length
- * @nr_pages: pages it takes
- * @charged: @bytes count against the budget for writes of this node
- * @reserve: the struct and those of its pages that were short came from the
- *	reserve of this
- * @page: the pages; @inline_page unless there are many
+ * @nr_pages: how many pages that takes
+ * @pool: where it goes when the last reference is dropped
+ * @reserve: the one of @pool that it came from
+ * @page: the pages
  */
 struct raftblk_payload {
 	refcount_t ref;
 	u32 bytes;
 	u32 nr_pages;
-	bool charged;
-	bool large;
 	struct raftblk_payload_pool *pool;
-	struct page **page;
-	struct page *inline_page[RAFTBLK_PAYLOAD_INLINE_PAGES];
+	struct raftblk_payload_reserve *reserve;
+	struct page *page[];
+};
+
+/* Memory that is there when there is no other. */
+struct raftblk_payload_reserve {
+	mempool_t pages;
+	mempool_t small;	/* structs for up to RAFTBLK_PAYLOAD_SMALL_PAGES */
+	mempool_t large;	/* structs for up to RAFTBLK_PAYLOAD_MAX_PAGES */
 };
 
 /**
  * struct raftblk_payload_pool - one volume's memory for payloads
  * @vol: whose
- * @pages: reserve for requests of this node
- * @rx_pages: reserve for what the worker needs: data received from peers and
- *	data read back from the ring.  Of its own, so that requests that wait for
- *	a majority cannot use up what is needed to reach one.
- * @small, @large: payload structs, with a reserve
- * @reserve_lock: one at a time digs into @pages, so that two that each hold a
- *	part of it do not wait for each other
- * @charged: bytes of charged payloads
- * @budget: as many at most
- * @starved_tx: a request was turned away for lack of budget; cleared by whoever
- *	runs the queues again
- * @starved_rx: the worker was turned away; the next free kicks it
+ * @tx: reserve for requests of this node
+ * @rx: reserve for what the worker needs: data received from peers and data
+ *	read back from the ring.  Of its own, so that requests that wait for a
+ *	majority cannot use up what is needed to reach one.
+ * @tx_lock: one at a time digs into @tx.  Without it two requests could each
+ *	hold a part of the reserve and wait for the rest.
+ * @starved: the worker was turned away; the next free kicks it
  */
 struct raftblk_payload_pool {
 	struct raftblk_volume *vol;
-	mempool_t *pages;
-	mempool_t *rx_pages;
-	mempool_t *small;
-	mempool_t *large;
-	struct mutex reserve_lock;
-	atomic64_t charged;
-	u64 budget;
-	atomic_t starved_tx;
-	atomic_t starved_rx;
+	struct raftblk_payload_reserve tx;
+	struct raftblk_payload_reserve rx;
+	struct mutex tx_lock;
+	atomic_t starved;
 };
 
 int raftblk_payload_pool_init(struct raftblk_payload_pool *pool, struct raftblk_volume *vol);
@@ -105,18 +98,18 @@ static inline u32 raftblk_payload_page_bytes(const struct raftblk_payload *p, u3
 	return min_t(u32, PAGE_SIZE, p->bytes - i * PAGE_SIZE);
 }
 
-/* CRC32C of the whole content; for a payload just filled. */
+/* CRC32C of the whole content, as in descriptors. */
 u32 raftblk_payload_crc(const struct raftblk_payload *p);
 
 /**
  * raftblk_payload_from_request() - copy a write request's data
  * @crc: CRC32C of the data
  *
- * Each byte is read once, so that copy and CRC agree even if the submitter
- * changes its buffer meanwhile.  May sleep (GFP_NOIO).
+ * Each byte of the request is read once and the CRC is that of the copy, so
+ * that they agree even if the submitter changes its buffer meanwhile.
  *
- * Return: one reference; ERR_PTR(-EBUSY): over budget, the queues are run again
- * when there is room.
+ * Return: one reference; NULL only if the request is too large.
+ * Context: may sleep (GFP_NOIO), until payloads are freed if need be.
  */
 struct raftblk_payload *raftblk_payload_from_request(struct raftblk_volume *vol,
 						     struct request *rq, u32 *crc);

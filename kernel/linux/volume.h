@@ -8,9 +8,11 @@
  * raftblk_volume_kick(), or read the copy in raftblk_volume_state().
  *
  * Lock order:
- *	genl / disk->open_mutex
- *	  raftblk_volumes_lock		table of volumes, generation
- *	    vol->inbox_lock		calls, changes and opens on their way to the worker
+ *	genl
+ *	  vol->admin_lock		up and down of one volume
+ *	    disk->open_mutex		the block layer's; open, release
+ *	    raftblk_volumes_lock	table of volumes, generation
+ *	    vol->inbox_lock		tasks on their way to the worker
  *	    vol->state_lock		vol->state, vol->config
  * The last three are leaves.  The worker takes no lock that is held by anybody
  * who waits for the worker.
@@ -77,12 +79,14 @@ struct raftblk_stats {
 #define RAFTBLK_VOL_KICKED	0	/* the worker has something to look at */
 #define RAFTBLK_VOL_DYING	1	/* being torn down: nothing new is let in */
 #define RAFTBLK_VOL_STOPPED	2	/* raftblk_replica_stop() has been called */
+#define RAFTBLK_VOL_UP		3	/* in the table for others to find; raftblk_volumes_lock */
 
 /**
  * struct raftblk_volume - see above
  * @kref: holders: the table (while the volume is up), the disk (until its last
  *	opener has closed it), whoever found it in the table
  * @link: in the table; raftblk_volumes_lock
+ * @admin_lock: held while the volume is brought up or torn down
  * @flags: RAFTBLK_VOL_*
  * @minor: N of /dev/raftblkN
  * @super: as read at start; does not change while the volume is up
@@ -94,6 +98,7 @@ struct raftblk_stats {
  * @lower: lower.c's
  * @disk: blk.c's
  * @worker: the kthread
+ * @behind: the worker's, for state.behind
  * @submitted: struct raftblk_blk_req from queue_rq
  * @ended: struct raftblk_io from bio completions
  * @inbox: struct raftblk_task: calls, changes, opens, closes
@@ -106,6 +111,7 @@ struct raftblk_volume {
 	struct kref kref;
 	struct rcu_head rcu;
 	struct list_head link;
+	struct mutex admin_lock;
 	unsigned long flags;
 	u32 minor;
 	struct raftblk_super super;
@@ -122,6 +128,7 @@ struct raftblk_volume {
 	struct raftblk_stats stats;
 
 	struct task_struct *worker;
+	bool behind;
 	struct llist_head submitted;
 	struct llist_head ended;
 	struct list_head inbox;
@@ -138,6 +145,8 @@ struct raftblk_volume {
 	pr_err("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_warn(vol, fmt, ...) \
 	pr_warn("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
+#define vol_err_ratelimited(vol, fmt, ...) \
+	pr_err_ratelimited("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_info(vol, fmt, ...) \
 	pr_info("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 
@@ -197,8 +206,6 @@ void raftblk_volume_get(struct raftblk_volume *vol);
 /* Copies of vol->state, vol->config; either may be NULL.  Process context or softirq. */
 void raftblk_volume_state(struct raftblk_volume *vol, struct raftblk_state *state,
 			  struct raftblk_config *config);
-
-void raftblk_volume_exit(void);
 
 /* worker.c */
 

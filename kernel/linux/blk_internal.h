@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Shared by blk.c (requests) and open.c (openers). */
+#ifndef RAFTBLK_BLK_INTERNAL_H
+#define RAFTBLK_BLK_INTERNAL_H
+
+#include <linux/workqueue.h>
+
+#include "../compat/blk.h"
+#include "volume.h"
+
+/**
+ * struct raftblk_disk - the disk of a volume
+ * @gd: referenced until raftblk_blk_remove(); openers may keep it longer
+ * @charged: bytes of writes that have not ended
+ * @openers: of any kind; gd->open_mutex
+ * @session: somebody may write, see blk.h; gd->open_mutex
+ * @close_task: tells the replica that the session is over; free whenever a
+ *	session begins, since the worker runs tasks in their order
+ * @scan: looks whether the partition table has changed
+ * @table_known, @table_crc: of the table the partitions were last made from; @scan's
+ */
+struct raftblk_disk {
+	struct gendisk *gd;
+	struct blk_mq_tag_set set;
+	atomic64_t charged;
+	u32 openers;
+	bool session;
+	struct raftblk_task close_task;
+	struct raftblk_volume *vol;
+	struct work_struct scan;
+	bool table_known;
+	u32 table_crc;
+};
+
+/* open.c */
+
+void raftblk_disk_init(struct raftblk_disk *d);
+int raftblk_disk_open(struct gendisk *gd, bool write);
+void raftblk_disk_release(struct gendisk *gd);
+
+/* partition.c */
+
+/* Have the partition table looked at.  Any context. */
+void raftblk_disk_scan(struct raftblk_disk *d);
+void raftblk_disk_scan_work(struct work_struct *work);
+int raftblk_disk_scan_init(void);
+void raftblk_disk_scan_exit(void);
+
+#endif /* RAFTBLK_BLK_INTERNAL_H */

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The module: what has to be there before the first volume, and goes after the last. */
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+
+#include "blk.h"
+#include "debugfs.h"
+#include "net.h"
+#include "netlink.h"
+#include "payload.h"
+
+static int __init raftblk_init(void)
+{
+	int err;
+
+	err = raftblk_payload_init();
+	if (err)
+		return err;
+	err = raftblk_blk_init();
+	if (err)
+		goto err_payload;
+	err = raftblk_net_init();
+	if (err)
+		goto err_blk;
+	raftblk_debugfs_init();
+	/* Last: from here on users can bring volumes up. */
+	err = raftblk_netlink_init();
+	if (err)
+		goto err_net;
+	return 0;
+
+err_net:
+	raftblk_debugfs_exit();
+	raftblk_net_exit();
+err_blk:
+	raftblk_blk_exit();
+err_payload:
+	raftblk_payload_exit();
+	return err;
+}
+
+/* Every volume holds the module, so there is none left. */
+static void __exit raftblk_exit(void)
+{
+	raftblk_netlink_exit();
+	raftblk_debugfs_exit();
+	raftblk_net_exit();
+	raftblk_blk_exit();
+	rcu_barrier();		/* the callbacks that freed the last volumes have returned */
+	raftblk_payload_exit();
+}
+
+module_init(raftblk_init);
+module_exit(raftblk_exit);
+
+MODULE_DESCRIPTION("Block device replicated through a Raft log");
+MODULE_LICENSE("GPL");
