@@ -116,7 +116,7 @@ static void rot(struct node *n)
 		 chance(300));
 }
 
-static void fault_crash(bool with_rot)
+static void crash(bool with_rot)
 {
 	struct node *n = random_node(true);
 
@@ -126,6 +126,11 @@ static void fault_crash(bool with_rot)
 	if (with_rot)
 		rot(n);
 	sim_post(some_while(), boot_again, NULL, n);
+}
+
+static void fault_crash(void)
+{
+	crash(false);
 }
 
 static void fault_all_crash(void)
@@ -216,66 +221,49 @@ static void fault_transfer(void)
 	node_run(n);
 }
 
+static void fault_drift(void)
+{
+	COUNT(clock_drifts);
+	node_drift(&node[rnd(sim.set.nodes)]);
+}
+
+static void fault_owner(void)
+{
+	struct node *n = random_node(true);
+
+	if (n)
+		client_favour(n);
+}
+
+static void fault_rot(void)
+{
+	crash(true);
+}
+
+static void (*const fault_kind[])(void) = {
+	[FAULT_CRASH] = fault_crash,
+	[FAULT_ALL_CRASH] = fault_all_crash,
+	[FAULT_CLEAN_RESTART] = fault_clean_restart,
+	[FAULT_PARTITION] = fault_partition,
+	[FAULT_ONEWAY] = fault_oneway,
+	[FAULT_PAUSE] = fault_pause,
+	[FAULT_SLOW_DISK] = fault_slow_disk,
+	[FAULT_DRIFT] = fault_drift,
+	[FAULT_TRANSFER] = fault_transfer,
+	[FAULT_OWNER] = fault_owner,
+	[FAULT_ROT] = fault_rot,
+};
+
 static void fault(struct event *ev)
 {
-	struct node *n;
+	u32 kind = rnd(FAULT_KINDS);
 
 	(void)ev;
 	if (sim.healing)
 		return;
 	sim_post(rnd(2 * sim.set.fault_every), fault, NULL, NULL);
-	switch (rnd(FAULT_KINDS)) {
-	#define ON(kind) if (!(sim.set.faults & (1U << (kind)))) break
-	case FAULT_CRASH:
-		ON(FAULT_CRASH);
-		fault_crash(false);
-		break;
-	case FAULT_ALL_CRASH:
-		ON(FAULT_ALL_CRASH);
-		fault_all_crash();
-		break;
-	case FAULT_CLEAN_RESTART:
-		ON(FAULT_CLEAN_RESTART);
-		fault_clean_restart();
-		break;
-	case FAULT_PARTITION:
-		ON(FAULT_PARTITION);
-		fault_partition();
-		break;
-	case FAULT_ONEWAY:
-		ON(FAULT_ONEWAY);
-		fault_oneway();
-		break;
-	case FAULT_PAUSE:
-		ON(FAULT_PAUSE);
-		fault_pause();
-		break;
-	case FAULT_SLOW_DISK:
-		ON(FAULT_SLOW_DISK);
-		fault_slow_disk();
-		break;
-	case FAULT_DRIFT:
-		ON(FAULT_DRIFT);
-		n = &node[rnd(sim.set.nodes)];
-		COUNT(clock_drifts);
-		node_drift(n);
-		break;
-	case FAULT_TRANSFER:
-		ON(FAULT_TRANSFER);
-		fault_transfer();
-		break;
-	case FAULT_OWNER:
-		ON(FAULT_OWNER);
-		n = random_node(true);
-		if (n)
-			client_favour(n);
-		break;
-	case FAULT_ROT:
-		ON(FAULT_ROT);
-		fault_crash(true);
-		break;
-	#undef ON
-	}
+	if (sim.set.faults & (1U << kind))
+		fault_kind[kind]();
 }
 
 /* ---- joining, one machine after the other ---- */

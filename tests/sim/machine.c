@@ -191,6 +191,7 @@ void node_boot(struct node *n)
 	      found.corrupt_index ? ", corruption" : "", (unsigned long long)found.proof_index);
 	check_boot(n, &found);
 	client_start(n);
+	net_node_up(n);
 	node_run(n);
 }
 

@@ -245,14 +245,46 @@ static void link_reset(struct link *l)
 	stalled_free(l);
 }
 
+static void connected(struct event *ev)
+{
+	struct node *to = ev->arg;
+
+	if (!ev->node->stopping)
+		raftblk_replica_connected(&ev->node->rep, node_now(ev->node), to->id);
+	if (!ev->node->stopping)
+		node_run(ev->node);
+}
+
+/* There is a new connection, and its side that sends gets to know of it. */
+static void link_connected(struct link *l)
+{
+	if (l->from->up && l->to->up)
+		sim_post(rnd(5 * sim.set.net_max), connected, l->from, l->to)->life = l->from->life;
+}
+
+void net_node_up(struct node *n)
+{
+	u32 i;
+
+	for (i = 0; i < SIM_NODES; i++) {
+		if (i == n->slot)
+			continue;
+		link_connected(&links[i][n->slot][1]);
+		link_connected(&links[n->slot][i][1]);
+	}
+}
+
 static void link_join(struct link *l)
 {
 	struct packet *p;
 
 	l->cut = false;
 	l->refused = false;
-	if (chance(500))
+	if (chance(500)) {
 		link_reset(l);
+		if (l == link_of(l->from, l->to, true))
+			link_connected(l);
+	}
 	/* what was held comes before what is still on its way */
 	for (p = l->stalled; p; p = p->next)
 		sim_post(0, packet_arrive, l->to, p)->drop = net_packet_drop;

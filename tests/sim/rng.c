@@ -21,7 +21,7 @@ u64 rng_next(void)
 
 u64 rnd(u64 below)
 {
-	return below ? (u64)(((unsigned __int128)rng_next() * below) >> 64) : 0;
+	return below ? (u64)(((__uint128_t)rng_next() * below) >> 64) : 0;
 }
 
 u64 rnd_range(u64 lo, u64 hi)

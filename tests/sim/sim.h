@@ -213,6 +213,7 @@ bool net_ready(const struct node *from, const struct node *to, bool data);
 void net_send(struct node *from, struct node *to, const struct raftblk_msg *m);
 void net_cut(struct node *from, struct node *to, bool cut);
 void net_heal(void);
+void net_node_up(struct node *n);
 void net_node_down(struct node *n);
 void net_packet_drop(struct event *ev);
 
