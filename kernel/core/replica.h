@@ -255,9 +255,7 @@ struct raftblk_pending_event {
  * @proof_pending: recovery found that acknowledged entries are lost; until a
  *	checkpoint on disk says so, nothing else may be written or sent
  *
- * @vote_writing: generation handed out, 0: none; @vote_writing_evidence: its
- *	durable_index
- * @vote_evidence: durable_index in the newest vote on disk
+ * @vote_writing: generation handed out, 0: none
  *
  * @tracked: entries up to here have been seen in the log
  * @tracked_commit: and up to here as committed
@@ -327,8 +325,6 @@ struct raftblk_replica {
 	u64 last_apply_at;
 
 	u64 vote_writing;
-	u64 vote_writing_evidence;
-	u64 vote_evidence;
 
 	u64 tracked;
 	u64 tracked_commit;

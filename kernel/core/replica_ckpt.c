@@ -49,33 +49,14 @@ static void ckpt_begin(struct raftblk_replica *rep, struct raftblk_action *a)
 	a->type = RAFTBLK_ACT_FLUSH;
 }
 
-/*
- * Recovery takes the durable_index of the vote as evidence of what this disk
- * once held.  If the log was cut since, the records that explain it lie in the
- * ring, but a checkpoint lets go of them: so the vote is written again first.
- */
-static bool ckpt_vote_is_stale(struct raftblk_replica *rep)
+static void ckpt_write(struct raftblk_replica *rep, struct raftblk_action *a)
 {
-	if (rep->proof_pending || rep->vote_evidence <= rep->log.durable)
-		return false;
-	if (rep->raft.vote_wanted == rep->raft.vote_durable && !rep->vote_writing) {
-		rep->raft.vote_wanted++;
-		rep->busy = true;
-	}
-	return true;
-}
-
-static bool ckpt_write(struct raftblk_replica *rep, struct raftblk_action *a)
-{
-	if (ckpt_vote_is_stale(rep))
-		return false;
 	raftblk_log_ckpt_fill(&rep->log, rep->ckpt_applied, &rep->new_ckpt);
 	rep->new_ckpt.generation = rep->ckpt.generation + 1;
 	rep->new_ckpt.proof_index = rep->raft.proof_index;
 	rep->ckpt_state = RAFTBLK_CKPT_WRITING;
 	a->type = RAFTBLK_ACT_CKPT_WRITE;
 	a->ckpt = &rep->new_ckpt;
-	return true;
 }
 
 bool raftblk_replica_ckpt_next(struct raftblk_replica *rep, struct raftblk_action *a)
@@ -86,12 +67,12 @@ bool raftblk_replica_ckpt_next(struct raftblk_replica *rep, struct raftblk_actio
 			return false;
 		ckpt_begin(rep, a);
 #ifdef RAFTBLK_PLANT_CKPT_BEFORE_FLUSH
-		rep->ckpt_state = RAFTBLK_CKPT_WANT_WRITE;	/* planted, for the simulator to find */
-		return ckpt_write(rep, a);
+		ckpt_write(rep, a);	/* planted fault: for the simulator to find */
 #endif
 		return true;
 	case RAFTBLK_CKPT_WANT_WRITE:
-		return ckpt_write(rep, a);
+		ckpt_write(rep, a);
+		return true;
 	default:
 		return false;
 	}
@@ -160,8 +141,8 @@ bool raftblk_replica_vote_next(struct raftblk_replica *rep, struct raftblk_actio
 		.term = r->term,
 		.voted_for = r->voted_for,
 		.durable_index = rep->log.durable,
+		.durable_pos = raftblk_log_durable_pos(&rep->log),
 	};
-	rep->vote_writing_evidence = rep->log.durable;
 	return true;
 }
 
@@ -177,7 +158,6 @@ void raftblk_replica_vote_written(struct raftblk_replica *rep, u64 now, u64 gene
 	}
 	if (raftblk_replica_halted(rep))
 		return;
-	rep->vote_evidence = rep->vote_writing_evidence;
 	raft_vote_durable(&rep->raft, now, generation);
 	raftblk_replica_track(rep);
 }

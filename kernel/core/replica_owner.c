@@ -127,13 +127,17 @@ static void own_propose(struct raftblk_replica *rep)
 	raftblk_replica_propose(rep, &e, &rep->own_proposed);
 }
 
-/* Our OWNER entry is committed: if nothing newer is in the log, the right is ours. */
+/*
+ * Our OWNER entry is committed: if nothing newer is in the log, the right is
+ * ours.  Under another leader that may not be the end of it, something newer may
+ * be committed already that has not reached us: then ask to lead, and try again.
+ */
 static void own_committed(struct raftblk_replica *rep)
 {
 	u64 index = rep->own_proposed;
 
 	rep->own_proposed = 0;
-	if (rep->log_owner_token != index || list_empty(&rep->opens))
+	if (rep->log_owner_token != index || !raft_leads(&rep->raft) || list_empty(&rep->opens))
 		return;
 	rep->token = index;
 	while (!list_empty(&rep->opens)) {

@@ -147,7 +147,8 @@ static void read_step_lead(struct raftblk_replica *rep, struct raftblk_req *req,
 /* Another member leads: its commit index is asked for. */
 static void read_step_follow(struct raftblk_replica *rep, struct raftblk_req *req, u64 *ctx)
 {
-	if (req->term)
+	/* Confirmed, or asked, in another role: that is void. */
+	if (req->term || (!req->index && req->round != rep->remote_asked))
 		read_restart(rep, req);
 	if (!req->round && (*ctx || !rep->remote_asked)) {
 		/* A new question: the answer to one sent before this read came in
@@ -185,9 +186,11 @@ void raftblk_replica_reads_step(struct raftblk_replica *rep)
 	/* A leader that may not answer yet, or a writer that waits for leadership
 	 * to come back: its own writes are still to be decided.
 	 */
-	if (!leads && (rep->raft.role == RAFT_LEADER || rep->token))
+	if (!leads && (rep->raft.role == RAFT_LEADER || rep->token)) {
+		rep->remote_asked = 0;
 		return;
-	if (rep->remote_asked && (leads || !remote_wanted(rep)))
+	}
+	if (leads || !remote_wanted(rep))
 		rep->remote_asked = 0;
 	list_for_each_entry_safe(req, n, &rep->reads, link) {
 		if (leads)

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "../../kernel/core/crc.h"
+#include "replica_world.h"
+
+struct world world[4];
+u64 now;
+u32 payloads;
+int failures;
+
+/* ---- payloads ---- */
+
+struct raftblk_payload *payload_new(u32 bytes, u8 fill)
+{
+	struct raftblk_payload *p = malloc(sizeof(*p));
+
+	p->refs = 1;
+	p->bytes = bytes;
+	p->data = malloc(bytes);
+	memset(p->data, fill, bytes);
+	payloads++;
+	return p;
+}
+
+static void payload_get(struct raftblk_payload *p)
+{
+	p->refs++;
+}
+
+void payload_put(struct raftblk_payload *p)
+{
+	if (!p->refs)
+		abort();
+	if (--p->refs)
+		return;
+	payloads--;
+	free(p->data);
+	free(p);
+}
+
+static struct raftblk_payload *payload_alloc(void *ctx, u32 bytes)
+{
+	(void)ctx;
+	return payload_new(bytes, 0);
+}
+
+static void *payload_map(struct raftblk_payload *p)
+{
+	return p->data;
+}
+
+static const struct raftblk_payload_ops ops = {
+	.get = payload_get, .put = payload_put, .alloc = payload_alloc, .map = payload_map,
+};
+
+/* ---- the ring ---- */
+
+static void ring_copy(struct world *w, u64 pos, void *buf, u32 bytes, bool write)
+{
+	u32 i;
+
+	for (i = 0; i < bytes; i += 512) {
+		u8 *at = w->ring + (pos + i / 512) % W_RING_SECTORS * 512;
+
+		if (write)
+			memcpy(at, (u8 *)buf + i, 512);
+		else
+			memcpy((u8 *)buf + i, at, 512);
+	}
+}
+
+static int ring_read(void *ctx, u64 sector, u32 nsect, void *buf)
+{
+	struct world *w = ctx;
+
+	memcpy(buf, w->ring + sector * 512, nsect * 512);
+	return 0;
+}
+
+static void ring_write(struct world *w, const struct raftblk_log_write *wr, bool land)
+{
+	u32 bytes = round_up(wr->header_bytes + wr->payload_bytes, w->super.log_align);
+	u8 *buf = calloc(1, bytes);
+	u32 off = wr->header_bytes;
+	u32 i;
+
+	raftblk_log_encode(&w->rep.log, (struct raftblk_log_write *)wr, buf);
+	for (i = 0; i < wr->nr; i++) {
+		struct raftblk_entry *e = raftblk_log_entry(&w->rep.log, wr->first + i);
+
+		if (e->bytes)
+			memcpy(buf + off, e->payload->data, e->bytes);
+		off += e->bytes;
+	}
+	if (land)
+		ring_copy(w, wr->pos, buf, bytes, true);
+	free(buf);
+}
+
+/* ---- a world ---- */
+
+void world_make(u32 id, u32 voters)
+{
+	struct world *w = &world[id];
+	struct raftblk_config *c = &w->ckpt[0].config;
+	u32 i;
+
+	memset(w, 0, sizeof(*w));
+	w->id = id;
+	w->params = (struct raftblk_replica_params)RAFTBLK_REPLICA_PARAMS_DEFAULT;
+	memset(w->super.uuid, 7, 16);
+	memset(w->super.incarnation, id, 16);
+	w->super.node_id = id;
+	w->super.block_size = 512;
+	w->super.ring_start = RAFTBLK_RING_START;
+	w->super.ring_sectors = W_RING_SECTORS;
+	w->super.data_sectors = W_VOLUME;
+	w->super.volume_sectors = W_VOLUME;
+	w->super.log_align = 512;
+	w->super.max_entries = W_ENTRIES;
+	w->ckpt[0].volume_sectors = W_VOLUME;
+	for (i = 0; i < voters; i++) {
+		c->member[i].id = i + 1;
+		c->member[i].flags = RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW;
+		c->member[i].addr.family = 4;
+		c->member[i].addr.port = 7789;
+		memset(c->member[i].incarnation, i + 1, 16);
+	}
+	c->nr = voters;
+	c->next_id = voters + 1;
+}
+
+void world_start(struct world *w)
+{
+	struct raftblk_reader rd = { ring_read, w, w->work, sizeof(w->work) };
+	u32 v = w->vote[1].generation > w->vote[0].generation;
+	u32 c = w->ckpt[1].generation > w->ckpt[0].generation;
+
+	w->slot = calloc(W_ENTRIES, sizeof(*w->slot));
+	w->nr_held = 0;
+	w->up = true;
+	check(!raftblk_replica_init(&w->rep, &w->super, &w->vote[v], &w->ckpt[c], &w->params,
+				    &ops, w->slot, &rd, now, 12345 + w->id, &w->found));
+	world_run(w);
+}
+
+void world_crash(struct world *w)
+{
+	u32 i;
+
+	if (!w->up)
+		return;
+	w->up = false;
+	for (i = 0; i < w->nr_held; i++)
+		if (w->held[i].type == RAFTBLK_ACT_APPLY && w->held[i].entry.payload)
+			payload_put(w->held[i].entry.payload);
+	raftblk_replica_exit(&w->rep);
+	free(w->slot);
+}
+
+void world_stop(struct world *w)
+{
+	raftblk_replica_stop(&w->rep, now);
+	w->hold = 0;
+	while (w->nr_held)
+		world_complete(w, 0);
+	world_run(w);
+	world_crash(w);
+}
+
+void world_free_all(void)
+{
+	u32 i;
+
+	for (i = 1; i < ARRAY_SIZE(world); i++)
+		if (world[i].up)
+			world_stop(&world[i]);
+}
+
+static void apply(struct world *w, const struct raftblk_entry *e)
+{
+	if (e->payload)
+		memcpy(w->data + e->sector * 512, e->payload->data, e->bytes);
+	else
+		memset(w->data + e->sector * 512, 0, e->nsect * 512);
+}
+
+/* The buffer of a read lies behind its request. */
+static void fill_read(struct world *w, struct raftblk_req *req)
+{
+	u8 *buf = (u8 *)(req + 1);
+	u32 i;
+
+	for (i = 0; i < req->nr_segments; i++) {
+		const struct raftblk_segment *s = &req->segment[i];
+		u8 *to = buf + (s->sector - req->sector) * 512;
+
+		if (s->payload)
+			memcpy(to, s->payload->data + s->offset, s->nsect * 512);
+		else if (s->zero)
+			memset(to, 0, s->nsect * 512);
+		else
+			memcpy(to, w->data + s->sector * 512, s->nsect * 512);
+	}
+}
+
+static void log_read(struct world *w, const struct raftblk_action *a, int status)
+{
+	struct raftblk_payload *p = payload_new(a->entry.bytes, 0);
+
+	ring_copy(w, a->entry.pos, p->data, a->entry.bytes, false);
+	if (!status && raftblk_crc(p->data, p->bytes) != a->entry.crc)
+		status = -EBADMSG;
+	if (status) {
+		payload_put(p);
+		p = NULL;
+	}
+	raftblk_replica_log_read(&w->rep, now, a->index, a->entry.term, p, status);
+}
+
+static void complete(struct world *w, struct raftblk_action *a)
+{
+	int status = w->fail & (1U << a->type) ? -EIO : 0;
+
+	switch (a->type) {
+	case RAFTBLK_ACT_LOG_WRITE:
+		raftblk_replica_log_written(&w->rep, now, a->index, status);
+		break;
+	case RAFTBLK_ACT_LOG_READ:
+		log_read(w, a, status);
+		break;
+	case RAFTBLK_ACT_VOTE_WRITE:
+		if (!status)
+			w->vote[a->vote.generation & 1] = a->vote;
+		raftblk_replica_vote_written(&w->rep, now, a->vote.generation, status);
+		break;
+	case RAFTBLK_ACT_CKPT_WRITE:
+		if (!status)
+			w->ckpt[a->ckpt->generation & 1] = *a->ckpt;
+		raftblk_replica_ckpt_written(&w->rep, now, status);
+		break;
+	case RAFTBLK_ACT_APPLY:
+		if (!status)
+			apply(w, &a->entry);
+		if (a->entry.payload)
+			payload_put(a->entry.payload);
+		raftblk_replica_applied(&w->rep, now, a->index, status);
+		break;
+	case RAFTBLK_ACT_FLUSH:
+		raftblk_replica_flushed(&w->rep, now, status);
+		break;
+	case RAFTBLK_ACT_READ:
+		fill_read(w, a->req);
+		raftblk_replica_read_done(&w->rep, now, a->req, status);
+		break;
+	default:
+		break;
+	}
+}
+
+void world_complete(struct world *w, u32 i)
+{
+	struct raftblk_action a = w->held[i];
+
+	memmove(&w->held[i], &w->held[i + 1], (--w->nr_held - i) * sizeof(a));
+	complete(w, &a);
+	world_run(w);
+}
+
+int world_held(const struct world *w, enum raftblk_action_type type, u64 index)
+{
+	u32 i;
+
+	for (i = 0; i < w->nr_held; i++)
+		if (w->held[i].type == type && (!index || w->held[i].index == index))
+			return i;
+	return -1;
+}
+
+/* ---- messages ---- */
+
+static void deliver(struct world *from, const struct raftblk_msg *sent)
+{
+	struct world *to = sent->to < ARRAY_SIZE(world) ? &world[sent->to] : NULL;
+	struct raftblk_entry ent[RAFTBLK_MSG_MAX_ENTRIES];
+	struct raftblk_msg m = *sent;
+	u32 i;
+
+	if (from->nr_msg < W_MSGS)
+		from->msg[from->nr_msg++] = *sent;
+	if (!to || !to->up || to->cut || from->cut)
+		return;
+	for (i = 0; i < m.nr; i++) {
+		ent[i] = *raftblk_log_entry(&from->rep.log, m.index + 1 + i);
+		if (ent[i].payload)
+			payload_get(ent[i].payload);
+	}
+	m.ent = ent;
+	raftblk_replica_receive(&to->rep, now, &m);
+}
+
+static void act(struct world *w, struct raftblk_action *a)
+{
+	w->count[a->type]++;
+	switch (a->type) {
+	case RAFTBLK_ACT_SEND:
+		deliver(w, &a->msg);
+		return;
+	case RAFTBLK_ACT_EVENT:
+		if (w->nr_event < ARRAY_SIZE(w->event))
+			w->event[w->nr_event++] = (struct raftblk_pending_event){
+				a->event.type, a->event.a, a->event.b };
+		return;
+	case RAFTBLK_ACT_OPENED:
+		w->opened = a->open;
+		return;
+	case RAFTBLK_ACT_CHANGED:
+		w->changed = a->change;
+		return;
+	case RAFTBLK_ACT_DONE:
+		return;
+	case RAFTBLK_ACT_LOG_WRITE: {
+		u64 id = a->write->id;
+
+		ring_write(w, a->write, !(w->hold & (1U << a->type)));
+		a->index = id;
+		break;
+	}
+	case RAFTBLK_ACT_APPLY:
+		if (a->entry.payload)
+			payload_get(a->entry.payload);
+		break;
+	default:
+		break;
+	}
+	if (w->hold & (1U << a->type)) {
+		check(w->nr_held < W_HELD);
+		w->held[w->nr_held++] = *a;
+		return;
+	}
+	complete(w, a);
+}
+
+/* Until nobody has anything to do: messages wake others. */
+void world_run(struct world *w)
+{
+	struct raftblk_action a;
+	bool again = true;
+	u32 i;
+
+	(void)w;
+	while (again) {
+		again = false;
+		for (i = 1; i < ARRAY_SIZE(world); i++) {
+			while (world[i].up &&
+			       raftblk_replica_next(&world[i].rep, now, ~0U, &a)) {
+				act(&world[i], &a);
+				again = true;
+			}
+		}
+	}
+}
+
+void pass(u64 ms)
+{
+	u32 i;
+
+	while (ms--) {
+		now += MS;
+		for (i = 1; i < ARRAY_SIZE(world); i++)
+			if (world[i].up && now >= raftblk_replica_deadline(&world[i].rep))
+				raftblk_replica_tick(&world[i].rep, now);
+		world_run(NULL);
+	}
+}
+
+void lead(struct world *w)
+{
+	u32 ms;
+
+	for (ms = 0; ms < 20000 && !raft_leads(&w->rep.raft); ms += 10) {
+		u32 i;
+
+		for (i = 1; i < ARRAY_SIZE(world); i++)
+			if (world[i].up && &world[i] != w && raft_leads(&world[i].rep.raft))
+				raft_transfer(&world[i].rep.raft, now, w->id);
+		pass(10);
+	}
+	check(raft_leads(&w->rep.raft));
+}
+
+/* ---- requests ---- */
+
+struct raftblk_req *submit(struct world *w, u8 op, u64 sector, u32 nsect, u8 fill)
+{
+	struct raftblk_req *req = calloc(1, sizeof(*req) + nsect * 512);
+
+	req->op = op;
+	req->sector = sector;
+	req->nsect = nsect;
+	if (op == RAFTBLK_OP_WRITE) {
+		req->payload = payload_new(nsect * 512, fill);
+		req->crc = raftblk_crc(req->payload->data, nsect * 512);
+	}
+	raftblk_replica_submit(&w->rep, now, req);
+	world_run(w);
+	return req;
+}
+
+int read_byte(struct world *w, u64 sector)
+{
+	struct raftblk_req *req = submit(w, RAFTBLK_REQ_READ, sector, 1, 0);
+	int byte = -1;
+
+	if (req->state != RAFTBLK_REQ_ENDED)
+		return byte;	/* leaks: the test will fail anyway */
+	if (!req->status)
+		byte = *(u8 *)(req + 1);
+	free(req);
+	return byte;
+}
+
+int open_now(struct world *w, struct raftblk_open *open)
+{
+	memset(open, 0, sizeof(*open));
+	w->opened = NULL;
+	raftblk_replica_open(&w->rep, now, open);
+	world_run(w);
+	return w->opened == open ? open->status : 1;
+}
+
+u32 events(const struct world *w, enum raftblk_event_type type)
+{
+	u32 n = 0;
+	u32 i;
+
+	for (i = 0; i < w->nr_event; i++)
+		n += w->event[i].type == type;
+	return n;
+}

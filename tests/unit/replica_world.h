@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A replica on an in-memory disk, for tests that look at single steps.  Writes
+ * to the disk, applies and so on complete at once unless the test holds them
+ * back; messages go to other worlds, or are kept for the test to look at.
+ */
+#ifndef REPLICA_WORLD_H
+#define REPLICA_WORLD_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../../kernel/core/replica.h"
+
+#define W_RING_SECTORS	4096
+#define W_VOLUME	2048
+#define W_ENTRIES	1024
+#define W_MSGS		4096
+#define W_HELD		128
+#define MS		RAFTBLK_NSEC_PER_MSEC
+
+struct raftblk_payload {
+	u32 refs;
+	u32 bytes;
+	u8 *data;
+};
+
+/**
+ * struct world - one member and all there is around it
+ * @hold: bit 1 << RAFTBLK_ACT_*: such actions do not complete by themselves
+ * @held: those, in order
+ * @fail: bit 1 << RAFTBLK_ACT_*: such actions fail with -EIO
+ * @count: how many actions of each type there were
+ * @msg: messages sent to members that are no worlds
+ */
+struct world {
+	u32 id;
+	bool up;
+	bool cut;
+	struct raftblk_replica rep;
+	struct raftblk_super super;
+	struct raftblk_replica_params params;
+	struct raftblk_entry *slot;
+	u8 ring[W_RING_SECTORS * 512];
+	u8 data[W_VOLUME * 512];
+	struct raftblk_vote vote[2];
+	struct raftblk_ckpt ckpt[2];
+	u8 work[64 << 10];
+	struct raftblk_recovered found;
+
+	u32 hold, fail;
+	struct raftblk_action held[W_HELD];
+	u32 nr_held;
+	u32 count[16];
+	struct raftblk_msg msg[W_MSGS];
+	u32 nr_msg;
+	struct raftblk_pending_event event[256];
+	u32 nr_event;
+	struct raftblk_open *opened;	/* the last that ended */
+	struct raftblk_change *changed;
+};
+
+extern struct world world[4];	/* world[id]; 0 is not used */
+extern u64 now;
+
+struct raftblk_payload *payload_new(u32 bytes, u8 fill);
+void payload_put(struct raftblk_payload *p);
+extern u32 payloads;		/* that are alive */
+
+void world_make(u32 id, u32 voters);	/* formatted, not started */
+void world_start(struct world *w);
+void world_crash(struct world *w);
+void world_stop(struct world *w);
+void world_run(struct world *w);
+void world_complete(struct world *w, u32 i);	/* a held action is done */
+void world_free_all(void);
+int world_held(const struct world *w, enum raftblk_action_type type, u64 index);
+
+/* Let time pass, in steps of a millisecond, for all worlds. */
+void pass(u64 ms);
+/* Make it lead. */
+void lead(struct world *w);
+
+struct raftblk_req *submit(struct world *w, u8 op, u64 sector, u32 nsect, u8 fill);
+int read_byte(struct world *w, u64 sector);	/* first byte of the sector; -1: not served */
+/* The status, or 1 while it waits. */
+int open_now(struct world *w, struct raftblk_open *open);
+u32 events(const struct world *w, enum raftblk_event_type type);
+
+extern int failures;
+#define check(cond) do { \
+	if (!(cond)) { \
+		printf("# %s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #cond); \
+		failures++; \
+	} \
+} while (0)
+
+#endif /* REPLICA_WORLD_H */
