@@ -294,6 +294,27 @@ void raftblk_log_encode(struct raftblk_log *log, struct raftblk_log_write *w, vo
 	w->encoded = true;
 }
 
+bool raftblk_record_plausible(const struct raftblk_disk_record *d, const u8 *uuid,
+			      u32 align_sectors)
+{
+	u32 nr = le16_to_cpu(d->nr);
+
+	return le32_to_cpu(d->magic) == RAFTBLK_RECORD_MAGIC &&
+	       !memcmp(d->uuid, uuid, sizeof(d->uuid)) &&
+	       nr && nr <= RAFTBLK_RECORD_MAX_ENTRIES &&
+	       le16_to_cpu(d->header_sectors) ==
+	       raftblk_record_header_sectors(nr, align_sectors);
+}
+
+bool raftblk_record_check(const struct raftblk_disk_record *d, const u8 *uuid,
+			  u32 align_sectors)
+{
+	return raftblk_record_plausible(d, uuid, align_sectors) &&
+	       le32_to_cpu(d->crc) ==
+	       raftblk_crc_except(d, le16_to_cpu(d->header_sectors) * 512,
+				  offsetof(struct raftblk_disk_record, crc));
+}
+
 bool raftblk_log_written(struct raftblk_log *log, u64 id)
 {
 	u64 before = log->durable;

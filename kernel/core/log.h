@@ -265,8 +265,8 @@ struct raftblk_recovered {
  * @log: fresh from raftblk_log_init()
  * @ckpt: the newest valid checkpoint
  * @vote: the newest valid vote, for its durable_index
- * @config_fn: called for each CONFIG entry kept in the log, in order, with its
- *	payload (RAFTBLK_CONFIG_BYTES, CRC checked), and for a cut with
+ * @config_fn: called for each CONFIG entry above applied_index, in order, with
+ *	its payload (RAFTBLK_CONFIG_BYTES, CRC checked), and for a cut with
  *	@payload NULL: forget configurations from @index on
  *
  * Walks from retain_pos, or from the first record behind it from which
@@ -277,10 +277,9 @@ struct raftblk_recovered {
  * in this lap.  At or above all of it: a torn tail, cut.  Below: corruption; the
  * log ends before it and proof_index says how far the loss may reach.
  *
- * Configurations in entries up to applied_index are reported where they are
- * still in the ring; @config_fn may ignore them.  After a corruption the records
- * behind it stay in the ring until they are overwritten: a torn tail among them
- * is taken for corruption as well, which is the safe side.
+ * After a corruption the records behind it stay in the ring until they are
+ * overwritten: a torn tail among them is taken for corruption as well, which is
+ * the safe side.
  *
  * Payloads are not kept in memory; rec_pos and pos say where they are.
  * An unreadable sector (read() returns -EIO, -ENODATA or -EILSEQ) is treated as
@@ -294,6 +293,12 @@ int raftblk_log_recover(struct raftblk_log *log, const struct raftblk_ckpt *ckpt
 			const struct raftblk_vote *vote, const struct raftblk_reader *rd,
 			void (*config_fn)(void *ctx, u64 index, const void *payload),
 			void *config_ctx, struct raftblk_recovered *out);
+
+/* May the 512 bytes at @d be the beginning of a record of @uuid?  If so its
+ * header_sectors can be believed to be within RAFTBLK_RECORD_HEADER_MAX.
+ */
+bool raftblk_record_plausible(const struct raftblk_disk_record *d, const u8 *uuid,
+			      u32 align_sectors);
 
 /* Is there a whole header of a record of @uuid in the RAFTBLK_RECORD_HEADER_MAX
  * bytes at @d?  Says nothing about its position, descriptors or payloads.

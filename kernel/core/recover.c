@@ -18,6 +18,12 @@
 
 /**
  * struct walk - recovery under way
+ * @log: being built
+ * @ckpt: what it is built on
+ * @rd: see raftblk_log_recover()
+ * @config_fn: likewise
+ * @config_ctx: likewise
+ * @out: likewise
  * @start: where the walk began: the lap ends at @start + ring_sectors
  * @pos: next record
  * @prev_crc: CRC of the record before
@@ -27,7 +33,10 @@
  * @peak: highest index the log reached on the way
  * @lost: highest index in what was found behind the end
  * @header: the record at hand, RAFTBLK_RECORD_HEADER_MAX bytes
- * @window: a stretch of the ring in memory, [window_pos, + window_sectors)
+ * @window: a stretch of the ring in memory
+ * @window_max: room there, in sectors
+ * @window_sectors: length of the stretch, 0: none
+ * @window_pos: where it begins
  */
 struct walk {
 	struct raftblk_log *log;
@@ -99,28 +108,6 @@ static int ring_read(struct walk *w, u64 pos, u32 nsect, const void **p)
 	return err;
 }
 
-/* May these be the first bytes of a record's header? */
-static bool header_plausible(const struct raftblk_disk_record *d, const u8 *uuid,
-			     u32 align_sectors)
-{
-	u32 nr = le16_to_cpu(d->nr);
-
-	return le32_to_cpu(d->magic) == RAFTBLK_RECORD_MAGIC &&
-	       !memcmp(d->uuid, uuid, sizeof(d->uuid)) &&
-	       nr && nr <= RAFTBLK_RECORD_MAX_ENTRIES &&
-	       le16_to_cpu(d->header_sectors) ==
-	       raftblk_record_header_sectors(nr, align_sectors);
-}
-
-bool raftblk_record_check(const struct raftblk_disk_record *d, const u8 *uuid,
-			  u32 align_sectors)
-{
-	return header_plausible(d, uuid, align_sectors) &&
-	       le32_to_cpu(d->crc) ==
-	       raftblk_crc_except(d, le16_to_cpu(d->header_sectors) * 512,
-				  offsetof(struct raftblk_disk_record, crc));
-}
-
 /* A whole header at @pos to w->header, whatever position it claims; or -EBADMSG. */
 static int read_header(struct walk *w, u64 pos)
 {
@@ -132,7 +119,7 @@ static int read_header(struct walk *w, u64 pos)
 	err = ring_read(w, pos, w->log->align_sectors, &p);
 	if (err)
 		return err;
-	if (!header_plausible(p, w->log->uuid, w->log->align_sectors))
+	if (!raftblk_record_plausible(p, w->log->uuid, w->log->align_sectors))
 		return -EBADMSG;
 	d = p;
 	nsect = le16_to_cpu(d->header_sectors);
@@ -242,8 +229,7 @@ static int payload_check(struct walk *w, const struct raftblk_entry *e, u64 pos)
 
 /*
  * Payloads above the checkpoint have to be whole: a torn record may have a good
- * header.  Those below were, once; they are checked when they are read again,
- * but for configurations, which are needed now.
+ * header.  Those below were, once; they are checked when they are read again.
  */
 static int rec_payloads_check(struct walk *w, const struct raftblk_disk_record *d)
 {
@@ -254,7 +240,7 @@ static int rec_payloads_check(struct walk *w, const struct raftblk_disk_record *
 
 	for (i = 0; i < le16_to_cpu(d->nr); i++) {
 		rec_entry(d, i, &e);
-		if (w->pos >= w->ckpt->replay_pos || e.op == RAFTBLK_OP_CONFIG) {
+		if (w->pos >= w->ckpt->replay_pos && rec_first(d) + i > w->ckpt->applied_index) {
 			err = payload_check(w, &e, pos);
 			if (err)
 				return err;
@@ -266,16 +252,9 @@ static int rec_payloads_check(struct walk *w, const struct raftblk_disk_record *
 
 /* ---- the table ---- */
 
-static void table_forget(struct walk *w, u64 index)
-{
-	w->config_fn(w->config_ctx, index, NULL);
-}
-
 /* Nothing is in the table but what @first - 1 was. */
 static void table_reset(struct walk *w, u64 first, u64 base_term)
 {
-	if (w->log->first <= w->log->last)
-		table_forget(w, w->log->first);
 	w->log->first = first;
 	w->log->last = first - 1;
 	w->log->base_term = base_term;
@@ -292,7 +271,8 @@ static void table_cut(struct walk *w, u64 index)
 	index = max(index, w->log->first);
 	if (index > w->log->last)
 		return;
-	table_forget(w, index);
+	if (w->pos >= w->ckpt->replay_pos)
+		w->config_fn(w->config_ctx, index, NULL);
 	w->log->last = index - 1;
 }
 
@@ -323,8 +303,10 @@ static int table_report_config(struct walk *w, const struct raftblk_entry *e, u6
 	const void *p;
 	int err;
 
-	/* A retained record's entries above the checkpoint were cut since. */
-	if (w->pos < w->ckpt->replay_pos && index > w->ckpt->applied_index)
+	/* The checkpoint has what was set up to there; in a retained record, what
+	 * is above was cut since.
+	 */
+	if (w->pos < w->ckpt->replay_pos || index <= w->ckpt->applied_index)
 		return 0;
 	err = ring_read(w, e->pos, e->bytes / 512, &p);
 	if (!err)
