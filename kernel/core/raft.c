@@ -168,6 +168,7 @@ void raft_init(struct raft *r, u32 id, const struct raft_params *params,
 	r->commit = commit;
 	r->log->commit = commit;
 	r->proof_index = proof_index;
+	r->proof_term = vote->term;
 	/*
 	 * Before it stopped, this member may have answered a heartbeat and thereby
 	 * extended a lease.  It does not remember, so it withholds its vote as if
@@ -195,14 +196,17 @@ u64 raft_deadline(const struct raft *r)
 	return r->role == RAFT_LEADER ? r->tick_at : r->election_at;
 }
 
-/* A lost suffix was fetched again: everything committed is here, because an
- * entry of the current leader's term is, and it is durable.
+/*
+ * A lost suffix was fetched again: everything committed is here, because an
+ * entry of the current leader's term is, and it is durable.  In the term in which
+ * the loss was found that is not enough: such an entry may lie below what is lost.
  */
 void raft_proof_check(struct raft *r)
 {
 	if (r->proof_index && r->role == RAFT_FOLLOWER && r->leader &&
 	    r->commit <= r->log->durable &&
-	    raftblk_log_term(r->log, r->commit) == r->term) {
+	    raftblk_log_term(r->log, r->commit) == r->term &&
+	    (r->term > r->proof_term || r->commit >= r->proof_index)) {
 		r->proof_index = 0;
 		raft_election_reset(r, r->heard_leader_at);
 	}

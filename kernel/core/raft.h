@@ -153,6 +153,7 @@ struct raft_peer {
  * @proof_index: this member may have lost acknowledged entries up to here
  *	(struct raftblk_disk_ckpt): it does not vote or campaign until an entry
  *	of a current leader's term is committed in its log
+ * @proof_term: term at start; what was lost was acknowledged in it or before
  * @heard_leader_at: last word from a current leader; start of this member
  *	counts as one, since what it promised before is forgotten
  * @election_at: campaign when this time comes
@@ -185,6 +186,7 @@ struct raft {
 	u64 term_start;
 	u64 matched;
 	u64 proof_index;
+	u64 proof_term;
 	u64 heard_leader_at;
 	u64 election_at;
 	u64 tick_at;

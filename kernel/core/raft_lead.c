@@ -176,7 +176,7 @@ static void raft_lead_acked(struct raft *r, u64 now, struct raft_peer *p, u64 in
 
 	if (index > r->log->last || index <= p->match)
 		return;
-	for (i = p->match + 1; i <= index && i < p->next; i++) {
+	for (i = max(p->match + 1, r->log->first); i <= index && i < p->next; i++) {
 		e = raftblk_log_entry(r->log, i);
 		if (e)
 			p->inflight_bytes -= min(p->inflight_bytes, e->bytes);
@@ -200,11 +200,21 @@ static void raft_lead_refused(struct raft *r, struct raft_peer *p, const struct 
 {
 	u64 index = m->index;
 
-	/* Late: it concerns an append before the ones that have been acknowledged. */
-	if (m->ctx <= p->match || m->ctx > r->log->last)
+	if (m->ctx > r->log->last || p->progress == RAFT_BEHIND ||
+	    (p->progress == RAFT_PROBE && m->ctx != p->next - 1))
 		return;
-	if (p->progress == RAFT_BEHIND || (p->progress == RAFT_PROBE && m->ctx != p->next - 1))
-		return;
+	if (m->ctx <= p->match) {
+		/* Late: it concerns an append before the ones that have been acknowledged. */
+		if (p->progress != RAFT_PROBE || !p->probe_sent)
+			return;
+		/*
+		 * The answer to the probe behind what it had acknowledged: its disk has
+		 * lost that (rule 10).  Should it be a late one after all, forgetting
+		 * what matched costs a round trip; ignoring it, the peer would never be
+		 * sent what it lost while this term lasts.
+		 */
+		p->match = 0;
+	}
 	index = min(index, m->ctx - 1);
 	while (index > p->match && raftblk_log_term(r->log, index) > m->log_term)
 		index--;
