@@ -376,7 +376,7 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 		COUNT(torn_tails);
 	if (found->corrupt_index) {
 		COUNT(corruption_found);
-		if (!n->rotten)
+		if (!n->scarred)
 			LOST("node %u: takes what a power cut left for corruption at %llu: %s", n->id,
 			     (unsigned long long)found->corrupt_index, found->why);
 	}
@@ -384,6 +384,8 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 		if (i > log->last || raftblk_log_term(log, i) != n->dur_term[i])
 			LOST("node %u: entry %llu of term %llu was durable and is not recovered", n->id,
 			     (unsigned long long)i, (unsigned long long)n->dur_term[i]);
+	if (n->rep.raft.proof_index)
+		n->rotten = true;
 	n->sh_last = log->last;
 	check_log(n, true);
 	for (i = log->first; i <= log->last; i++)

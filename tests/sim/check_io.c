@@ -13,7 +13,8 @@ static void check_vote(struct node *n, u64 term, u32 candidate)
 {
 	u64 room = n->voted_size;
 
-	if (n->stable_term != term || n->stable_voted_for != candidate)
+	/* a higher term on disk will do: there will be no other vote in this one */
+	if (n->stable_term < term || (n->stable_term == term && n->stable_voted_for != candidate))
 		LOST("node %u: votes for %u in term %llu, but has (%llu, %u) on disk", n->id,
 		     candidate, (unsigned long long)term, (unsigned long long)n->stable_term,
 		     n->stable_voted_for);

@@ -23,6 +23,8 @@ void disk_make(struct disk *d, u64 sectors)
 	d->seq = 0;
 	d->flushes = 0;
 	d->flush_seq = 0;
+	d->dirty_from = sectors;
+	d->dirty_end = 0;
 	d->slow = 1;
 	INIT_LIST_HEAD(&d->inflight);
 }
@@ -98,8 +100,12 @@ static void sector_land(struct disk *d, u64 s, const u8 *buf, bool fua)
 	memcpy(d->data + s * SECTOR, buf, SECTOR);
 	d->bad[s] = 0;
 	d->dirty_seq[s] = ++d->seq;
-	if (fua)
+	if (fua) {
 		sector_set_stable(d, s);
+		return;
+	}
+	d->dirty_from = min(d->dirty_from, s);
+	d->dirty_end = max(d->dirty_end, s + 1);
 }
 
 static void op_land(struct disk *d, struct disk_op *op)
@@ -117,7 +123,7 @@ static void op_flush(struct disk *d, struct disk_op *op)
 	u64 s;
 
 	d->flushes--;
-	for (s = 0; s < d->sectors; s++)
+	for (s = d->dirty_from; s < d->dirty_end; s++)
 		if (d->dirty_seq[s] && d->dirty_seq[s] <= op->flush_seq)
 			sector_set_stable(d, s);
 }
@@ -231,7 +237,7 @@ void disk_power_cut(struct disk *d)
 	struct disk_op *op, *tmp;
 	u64 s;
 
-	for (s = 0; s < d->sectors; s++) {
+	for (s = d->dirty_from; s < d->dirty_end; s++) {
 		if (!d->dirty_seq[s])
 			continue;
 		if (chance(keep)) {

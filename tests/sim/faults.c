@@ -94,10 +94,10 @@ static void rot(struct node *n)
 	u32 bad = 0, live = 0;
 
 	for_each_node(m) {
-		bad += m->exists && m->rotten;
+		bad += m->exists && m != n && m->scarred;
 		live += m->exists && !m->behind;
 	}
-	if (bad || live < 3)
+	if (n->rotten || live < 3 || bad + 1 > (live - 1) / 2)
 		return;
 	for (i = n->rec_head > NODE_RECORDS ? n->rec_head - NODE_RECORDS : 0; i < n->rec_head; i++) {
 		r = &n->rec[i % NODE_RECORDS];
@@ -109,6 +109,7 @@ static void rot(struct node *n)
 		return;
 	r = &n->rec[pick % NODE_RECORDS];
 	n->rotten = true;
+	n->scarred = true;
 	COUNT(rotten_records);
 	trace("node %u: record at %llu (entries %llu + %u) rots", n->id,
 	      (unsigned long long)r->pos, (unsigned long long)r->first, r->nr);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The one source of randomness of a run; and the checksum of payloads. */
+/* The one source of randomness of a run; and checksums. */
 #include "../../kernel/core/crc.h"
 #include "sim.h"
 
@@ -38,3 +38,24 @@ u32 sim_crc(const void *data, u32 bytes)
 {
 	return raftblk_crc(data, bytes);
 }
+
+#ifdef __x86_64__
+/*
+ * In place of the portable one in port_user.c: a third of a run's time went
+ * there.  Same convention as the kernel's: nothing is inverted.
+ */
+__attribute__((target("sse4.2")))
+u32 crc32c(u32 crc, const void *data, size_t len)
+{
+	const u8 *p = data;
+	u64 word, sum = crc;
+
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&word, p, 8);
+		sum = __builtin_ia32_crc32di(sum, word);
+	}
+	for (; len; len--)
+		sum = __builtin_ia32_crc32qi(sum, *p++);
+	return sum;
+}
+#endif

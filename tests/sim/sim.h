@@ -178,6 +178,7 @@ struct disk_op {
  * @data: what a read returns
  * @stable: what is there after a power cut
  * @dirty_seq: 0, or when @data of the sector was written without reaching @stable
+ * @dirty_from, @dirty_end: no other sector is dirty
  * @bad: reading it fails
  */
 struct disk {
@@ -185,6 +186,7 @@ struct disk {
 	u8 *data;
 	u8 *stable;
 	u64 *dirty_seq;
+	u64 dirty_from, dirty_end;
 	u8 *bad;
 	u64 seq;
 	u32 flushes;
@@ -262,7 +264,8 @@ struct node {
 	bool paused;
 	bool behind;
 	bool stale;
-	bool rotten;
+	bool rotten;		/* has lost records and not got them back yet */
+	bool scarred;		/* had: what is left of them may look like corruption again */
 	struct disk disk;
 	struct raftblk_super super;
 	struct raftblk_replica rep;
