@@ -155,7 +155,7 @@ static void node_persist_log(struct node *n)
 		if (!nr)
 			return;
 		for (i = 0; i < nr; i++)
-			ids[i] = n->log.write[i].id;
+			ids[i] = n->log.next_write_id - nr + i;
 		for (i = 0; i < nr; i++)
 			if (raftblk_log_written(&n->log, ids[i]))
 				raft_log_durable(&n->raft, node_now(n));
@@ -392,6 +392,17 @@ static void reset(void)
 	now_ms = 10000;
 }
 
+/* Let all nodes forget that they heard from a leader lately. */
+static void cmd_quiet(void)
+{
+	int i;
+
+	now_ms += 3 * params.election_ns / MS;
+	for (i = 1; i <= nr_nodes; i++)
+		if (nodes[i].raft.role != RAFT_LEADER)
+			nodes[i].raft.election_at = now_ms * MS + params.election_ns;
+}
+
 static void cmd_nodes(char **arg)
 {
 	int voters = arg[0] ? atoi(arg[0]) : 0;
@@ -414,6 +425,7 @@ static void cmd_nodes(char **arg)
 		node_fresh_log(&nodes[i]);
 		node_start(&nodes[i], c, NULL, 0);
 	}
+	cmd_quiet();
 }
 
 static void cmd_propose(char **arg)
@@ -574,17 +586,6 @@ static void cmd_campaign(char **arg)
 	n->raft.election_at = node_now(n);
 	raft_tick(&n->raft, node_now(n));
 	node_poll(n);
-}
-
-/* Let all nodes forget that they heard from a leader lately. */
-static void cmd_quiet(void)
-{
-	int i;
-
-	now_ms += 3 * params.election_ns / MS;
-	for (i = 1; i <= nr_nodes; i++)
-		if (nodes[i].raft.role != RAFT_LEADER)
-			nodes[i].raft.election_at = now_ms * MS + params.election_ns;
 }
 
 static void cmd_storage(char **arg)
