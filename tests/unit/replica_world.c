@@ -134,12 +134,16 @@ void world_start(struct world *w)
 	struct raftblk_reader rd = { ring_read, w, w->work, sizeof(w->work) };
 	u32 v = w->vote[1].generation > w->vote[0].generation;
 	u32 c = w->ckpt[1].generation > w->ckpt[0].generation;
+	u32 i;
 
 	w->slot = calloc(W_ENTRIES, sizeof(*w->slot));
 	w->nr_held = 0;
 	w->up = true;
 	check(!raftblk_replica_init(&w->rep, &w->super, &w->vote[v], &w->ckpt[c], &w->params,
 				    &ops, w->slot, &rd, now, 12345 + w->id, &w->found));
+	for (i = 1; i < ARRAY_SIZE(world); i++)
+		if (world[i].up && i != w->id)
+			raftblk_replica_connected(&world[i].rep, now, w->id);
 	world_run(w);
 }
 
