@@ -223,7 +223,7 @@ static int read_line(FILE *f, char *buf, size_t size)
 
 static int read_token(const struct args *a, struct token *t)
 {
-	char line[256];
+	char line[256] = "";
 	const char *why;
 	FILE *f = stdin;
 	int ret;
@@ -267,8 +267,7 @@ static int answer_config(struct json_object *answer, struct raftblk_config *conf
 }
 
 static int ask_cluster(struct nl *nl, const struct raftblk_addr *remote,
-		       const struct token *t, const struct raftblk_super *s,
-		       struct json_object **answer)
+		       const struct raftblk_super *s, struct json_object **answer)
 {
 	struct nlmsghdr *nlh = nl_request(nl, RAFTBLK_CMD_JOIN);
 	char text[ADDRESS_TEXT];
@@ -276,8 +275,8 @@ static int ask_cluster(struct nl *nl, const struct raftblk_addr *remote,
 
 	address_put(nlh, RAFTBLK_A_JOIN_REMOTE, remote);
 	address_put(nlh, RAFTBLK_A_JOIN_LOCAL, &s->listen);
-	mnl_attr_put(nlh, RAFTBLK_A_JOIN_UUID, sizeof(t->uuid), t->uuid);
-	mnl_attr_put(nlh, RAFTBLK_A_JOIN_KEY, sizeof(t->key), t->key);
+	mnl_attr_put(nlh, RAFTBLK_A_JOIN_UUID, sizeof(s->uuid), s->uuid);
+	mnl_attr_put(nlh, RAFTBLK_A_JOIN_KEY, sizeof(s->key), s->key);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_INCARNATION, sizeof(s->incarnation), s->incarnation);
 	err = nl_call(nl, nlh, &spec_set_join, answer);
 	if (err)
@@ -334,16 +333,10 @@ static int join_device(struct nl *nl, struct device *dev, const struct args *a,
 {
 	struct raftblk_config config;
 	struct json_object *answer;
-	struct token t;
-	int ret = read_token(a, &t);
+	int ret;
 
-	if (ret)
-		return ret;
 	random_uuid(s->incarnation);
-	memcpy(s->uuid, t.uuid, sizeof(s->uuid));
-	memcpy(s->key, t.key, sizeof(s->key));
-	ret = ask_cluster(nl, remote, &t, s, &answer);
-	explicit_bzero(&t, sizeof(t));
+	ret = ask_cluster(nl, remote, s, &answer);
 	if (ret)
 		return ret;
 	ret = take_answer(answer, dev, s, &config);
@@ -353,24 +346,39 @@ static int join_device(struct nl *nl, struct device *dev, const struct args *a,
 	return ret ? ret : format_finish(dev, s, &config);
 }
 
+static int join_args(const struct args *a, struct raftblk_addr *remote,
+		     struct raftblk_super *s)
+{
+	struct token t;
+	int ret;
+
+	if (a->opt[OPT_TOKEN] && a->opt[OPT_TOKEN_FILE])
+		return fail(EXIT_USAGE, "--token or --token-file, not both");
+	ret = parse_addr("address", a->pos[0], remote);
+	if (!ret)
+		ret = parse_addr("--addr", a->opt[OPT_ADDR], &s->listen);
+	if (!ret && !memcmp(remote, &s->listen, sizeof(*remote)))
+		ret = fail(EXIT_USAGE, "the first address is another member's, --addr this one's");
+	if (!ret)
+		ret = read_token(a, &t);
+	if (ret)
+		return ret;
+	memcpy(s->uuid, t.uuid, sizeof(s->uuid));
+	memcpy(s->key, t.key, sizeof(s->key));
+	explicit_bzero(&t, sizeof(t));
+	return EXIT_OK;
+}
+
 int run_join(const struct args *a)
 {
 	struct raftblk_super s = { 0 };
 	struct raftblk_addr remote;
 	struct device dev;
 	struct nl nl;
-	int ret;
+	int ret = join_args(a, &remote, &s);
 
-	if (a->opt[OPT_TOKEN] && a->opt[OPT_TOKEN_FILE])
-		return fail(EXIT_USAGE, "--token or --token-file, not both");
-	ret = parse_addr("address", a->pos[0], &remote);
 	if (!ret)
-		ret = parse_addr("--addr", a->opt[OPT_ADDR], &s.listen);
-	if (ret)
-		return ret;
-	if (!memcmp(&remote, &s.listen, sizeof(remote)))
-		return fail(EXIT_USAGE, "the first address is another member's, --addr this one's");
-	ret = open_blank(&dev, a->pos[1], a->opt[OPT_FORCE]);
+		ret = open_blank(&dev, a->pos[1], a->opt[OPT_FORCE]);
 	if (ret)
 		return ret;
 	ret = check_local(&s.listen);

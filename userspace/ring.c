@@ -179,7 +179,7 @@ static void walk_next(struct walk *w)
 }
 
 /* The sentence that says why the walk ended. */
-static const char *walk(struct walk *w, struct json_object *list, u64 *records, u64 *durable)
+static const char *walk_ring(struct walk *w, struct json_object *list, u64 *records, u64 *durable)
 {
 	const struct raftblk_disk_record *r = (void *)w->header;
 	const char *why;
@@ -187,7 +187,7 @@ static const char *walk(struct walk *w, struct json_object *list, u64 *records, 
 
 	for (;;) {
 		if (w->pos - w->start >= w->super->ring_sectors)
-			return "the ring is full: the walk came back to where it began";
+			return "the ring is full: it came back to where it began";
 		if (ring_read(w, w->pos, sizeof(w->header), w->header))
 			return "the sectors cannot be read";
 		why = check_header(w);
@@ -228,7 +228,7 @@ struct json_object *ring_walk(const struct device *dev, const struct raftblk_sup
 			w->prev_crc = ckpt->replay_prev_crc;
 		}
 		w->pos = w->start;
-		why = walk(w, list, &nr, &durable);
+		why = walk_ring(w, list, &nr, &durable);
 	}
 	add_u64(j, "start_pos", w ? w->start : ckpt->replay_pos);
 	add_u64(j, "end_pos", w ? w->pos : 0);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writes a log onto a freshly created member, record by record, for ring.sh.
+ *
+ * usage: mkring DEV [--ckpt-durable N] [--wrap] FIRST:NR:PAYLOAD_SECTORS:KNOWN_DURABLE...
+ *
+ * Payload goes to the last entry of a record; the others are no-ops.  --wrap
+ * begins shortly before the end of the ring.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../kernel/core/crc.h"
+#include "../../kernel/core/entry.h"
+#include "../../kernel/core/meta.h"
+
+static struct raftblk_super super;
+static int fd;
+static u64 pos;
+static u32 prev_crc;
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static void ring_write(u64 at, const u8 *buf, u32 bytes)
+{
+	for (; bytes; bytes -= 512, buf += 512, at++) {
+		u64 sector = super.ring_start + at % super.ring_sectors;
+
+		if (pwrite(fd, buf, 512, sector * 512) != 512)
+			die("pwrite");
+	}
+}
+
+static void add_record(u64 first, u32 nr, u32 payload_sectors, u64 durable)
+{
+	static u8 header[RAFTBLK_RECORD_HEADER_MAX];
+	struct raftblk_disk_record *r = (void *)header;
+	u32 bytes = round_up((u32)(sizeof(*r) + nr * sizeof(r->desc[0])), 512U);
+	u8 *payload = malloc(payload_sectors * 512 + 1);
+
+	memset(header, 0, sizeof(header));
+	memset(payload, (int)first, payload_sectors * 512);
+	for (u32 i = 0; i < nr; i++) {
+		struct raftblk_entry e = { .term = 1, .op = RAFTBLK_OP_NOOP };
+
+		if (payload_sectors && i == nr - 1) {
+			e.op = RAFTBLK_OP_WRITE;
+			e.nsect = payload_sectors;
+			e.bytes = payload_sectors * 512;
+			e.crc = raftblk_crc(payload, e.bytes);
+		}
+		raftblk_entry_encode(&e, &r->desc[i]);
+	}
+	r->magic = cpu_to_le32(RAFTBLK_RECORD_MAGIC);
+	memcpy(r->uuid, super.uuid, sizeof(r->uuid));
+	r->pos = cpu_to_le64(pos);
+	r->first_index = cpu_to_le64(first);
+	r->prev_term = cpu_to_le64(first > 1);
+	r->known_durable = cpu_to_le64(durable);
+	r->prev_crc = cpu_to_le32(prev_crc);
+	r->nr = cpu_to_le16(nr);
+	r->header_sectors = cpu_to_le16(bytes / 512);
+	r->payload_sectors = cpu_to_le32(payload_sectors);
+	prev_crc = raftblk_crc_except(header, bytes, offsetof(struct raftblk_disk_record, crc));
+	r->crc = cpu_to_le32(prev_crc);
+	ring_write(pos, header, bytes);
+	ring_write(pos + bytes / 512, payload, payload_sectors * 512);
+	pos += round_up((u64)bytes / 512 + payload_sectors, (u64)super.log_align / 512);
+	free(payload);
+}
+
+static void set_ckpt(u64 durable, u64 start)
+{
+	struct raftblk_ckpt c;
+	u8 buf[RAFTBLK_META_BYTES];
+
+	if (pread(fd, buf, sizeof(buf), RAFTBLK_CKPT_SECTOR(0) * 512) != sizeof(buf) ||
+	    raftblk_ckpt_decode(&c, super.uuid, buf))
+		die("checkpoint");
+	c.durable_index = durable;
+	c.replay_pos = start;
+	c.retain_pos = start;
+	raftblk_ckpt_encode(&c, super.uuid, buf);
+	if (pwrite(fd, buf, sizeof(buf), RAFTBLK_CKPT_SECTOR(0) * 512) != sizeof(buf))
+		die("checkpoint");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long long first, durable = 0, known;
+	unsigned int nr, sectors;
+	u8 buf[RAFTBLK_META_BYTES];
+	const char *why;
+	int i = 2;
+
+	fd = open(argv[1], O_RDWR);
+	if (fd < 0 || pread(fd, buf, sizeof(buf), 0) != sizeof(buf) ||
+	    raftblk_super_decode(&super, buf, &why))
+		die(argv[1]);
+	if (i < argc && !strcmp(argv[i], "--ckpt-durable")) {
+		durable = strtoull(argv[i + 1], NULL, 10);
+		i += 2;
+	}
+	if (i < argc && !strcmp(argv[i], "--wrap")) {
+		pos = super.ring_sectors * 3 - 3;
+		i++;
+	}
+	set_ckpt(durable, pos);
+	for (; i < argc; i++) {
+		if (sscanf(argv[i], "%llu:%u:%u:%llu", &first, &nr, &sectors, &known) != 4)
+			return 1;
+		add_record(first, nr, sectors, known);
+	}
+	return close(fd) ? 1 : 0;
+}

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Parts of the tool that no command line reaches without the module: tokens,
+ * addresses, sizes, and the decoder of netlink messages, also against rubbish.
+ *
+ * usage: toolunit FILE	writes a decoded status into FILE
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../userspace/address.h"
+#include "../../userspace/member.h"
+#include "../../userspace/nl.h"
+#include "../../userspace/status.h"
+#include "../../userspace/tool.h"
+
+static int failed;
+
+static void check(bool good, const char *what)
+{
+	printf("%s %s\n", good ? "ok" : "not ok", what);
+	failed |= !good;
+}
+
+static void test_token(void)
+{
+	struct token t, back;
+	char text[TOKEN_TEXT + 8], line[TOKEN_TEXT + 16];
+	bool same = true, found = true;
+
+	for (int i = 0; i < 200; i++) {
+		random_bytes(&t, sizeof(t));
+		token_format(&t, text);
+		snprintf(line, sizeof(line), " %s\r\n", text);
+		same = same && strlen(text) == TOKEN_TEXT - 1 && !token_parse(line, &back) &&
+		       !memcmp(&t, &back, sizeof(t));
+		/* Any other character in any place must be noticed. */
+		text[3 + i % 84] = text[3 + i % 84] == 'q' ? 'r' : 'q';
+		found = found && (token_parse(text, &back) || !memcmp(&t, &back, sizeof(t)));
+	}
+	check(same, "200 tokens come back as they were");
+	check(found, "a changed character in a token is found");
+	check(token_parse("", &back) && token_parse("rb1", &back), "half a token is none");
+}
+
+static void test_address(void)
+{
+	static const char *const same[] = {
+		"10.0.0.1:7450", "192.168.1.2:1", "[fd00::1]:7450", "[2001:db8::5]:65535",
+	};
+	struct raftblk_addr a;
+	char text[ADDRESS_TEXT];
+	bool good = true;
+
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
+		good = good && !address_parse(same[i], &a) &&
+		       !strcmp(address_format(&a, text), same[i]);
+	check(good, "addresses come back as they were");
+	check(!address_parse("10.0.0.1", &a) && a.port == RAFTBLK_DEFAULT_PORT && a.family == 4,
+	      "IPv4 without a port");
+	check(!address_parse("fd00::1", &a) && a.port == RAFTBLK_DEFAULT_PORT && a.family == 6,
+	      "IPv6 without a port or brackets");
+	address_parse("127.0.0.1", &a);
+	check(!address_is_local(&a), "127.0.0.1 is this machine's");
+	address_parse("192.0.2.1", &a);
+	check(address_is_local(&a), "a documentation address is not");
+}
+
+static void test_size(void)
+{
+	u64 n;
+
+	check(!parse_size("512", &n) && n == 512 && !parse_size("4K", &n) && n == 4096 &&
+	      !parse_size("1GiB", &n) && n == 1ULL << 30 && !parse_size("2t", &n) &&
+	      n == 2ULL << 40, "sizes with units");
+	check(parse_size("16777216T", &n) && parse_size("1 G", &n) && parse_size("0x10", &n),
+	      "sizes that are none");
+}
+
+static void put_member(struct nlmsghdr *nlh, u32 id, bool self)
+{
+	struct nlattr *m = mnl_attr_nest_start(nlh, RAFTBLK_A_VOLUME_MEMBER);
+	struct raftblk_addr addr;
+	u8 uuid[16] = { 1, 2, 3 };
+
+	address_parse(id == 1 ? "10.0.0.1" : "[fd00::2]:99", &addr);
+	mnl_attr_put_u32(nlh, RAFTBLK_A_MEMBER_ID, id);
+	mnl_attr_put_u32(nlh, RAFTBLK_A_MEMBER_FLAGS,
+			 self ? RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW : RAFTBLK_MEMBER_PROMOTE);
+	address_put(nlh, RAFTBLK_A_MEMBER_ADDRESS, &addr);
+	mnl_attr_put(nlh, RAFTBLK_A_MEMBER_INCARNATION, sizeof(uuid), uuid);
+	mnl_attr_put_u8(nlh, RAFTBLK_A_MEMBER_SELF, self);
+	if (!self) {
+		mnl_attr_put_u32(nlh, RAFTBLK_A_MEMBER_PROGRESS, RAFTBLK_PROGRESS_STREAM);
+		mnl_attr_put_u64(nlh, RAFTBLK_A_MEMBER_LAG, 3);
+		mnl_attr_put_u32(nlh, RAFTBLK_A_MEMBER_LAST_ERROR, (u32)-111);
+	}
+	mnl_attr_nest_end(nlh, m);
+}
+
+/* Every attribute of a state, by its type in the table. */
+static void put_any(struct nlmsghdr *nlh, const struct spec_set *set)
+{
+	static const u8 bytes[64] = { 0xab };
+
+	for (u16 i = 1; i <= set->max; i++) {
+		const struct spec_attr *a = &set->attrs[i];
+
+		switch (a->type) {
+		case SPEC_BOOL:
+		case SPEC_U8:
+			mnl_attr_put_u8(nlh, i, 1);
+			break;
+		case SPEC_U16:
+			mnl_attr_put_u16(nlh, i, 7);
+			break;
+		case SPEC_U32:
+		case SPEC_S32:
+			mnl_attr_put_u32(nlh, i, a->values ? 3 : 7);
+			break;
+		case SPEC_U64:
+		case SPEC_S64:
+			mnl_attr_put_u64(nlh, i, 1ULL << 53);
+			break;
+		case SPEC_STRING:
+			mnl_attr_put_strz(nlh, i, "vol0");
+			break;
+		case SPEC_BINARY:
+			if (a->hint != SPEC_HINT_HEX)
+				mnl_attr_put(nlh, i, a->min_len, bytes);
+			break;
+		case SPEC_NEST:
+			if (!a->multi) {
+				struct nlattr *nest = mnl_attr_nest_start(nlh, i);
+
+				put_any(nlh, a->nested);
+				mnl_attr_nest_end(nlh, nest);
+			}
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void test_decode(const char *path)
+{
+	static char buf[65536];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	const void *attrs = mnl_nlmsg_get_payload(nlh);
+	struct json_object *j, *all = json_object_new_array(), *members;
+	struct raftblk_member m;
+	FILE *f;
+
+	put_any(nlh, &spec_set_volume);
+	put_member(nlh, 1, true);
+	put_member(nlh, 2, false);
+	mnl_attr_put_u32(nlh, 4000, 1);		/* of a newer module */
+	j = nl_to_json(&spec_set_volume, attrs, mnl_nlmsg_get_payload_len(nlh));
+	check(j, "a state is decoded");
+	/* 'to' is asked, never answered */
+	json_object_object_del(j, "to");
+	members = j_get(j, "members");
+	check(json_object_array_length(members) == 2, "with both members");
+	check(!strcmp(j_str(j, "role"), "leader") && j_u64(j, "term") == 1ULL << 53,
+	      "with names and large numbers");
+	check(!member_from_json(json_object_array_get_idx(members, 1), &m) && m.id == 2 &&
+	      m.flags == RAFTBLK_MEMBER_PROMOTE && m.addr.family == 6 && m.addr.port == 99 &&
+	      m.incarnation[2] == 3, "a member comes back as it was");
+	check(member_self(j) == json_object_array_get_idx(members, 0), "this machine's is found");
+	check(j_s64(json_object_array_get_idx(members, 1), "last_error") == -111,
+	      "errors are negative");
+	json_object_array_add(all, j);
+	all = status_json(all);
+	f = fopen(path, "w");
+	if (f) {
+		fputs(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY), f);
+		fclose(f);
+	}
+	json_object_put(all);
+}
+
+static struct json_object *one_attr(const struct spec_set *set, u16 type, const void *data,
+				    u16 len)
+{
+	char buf[256];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+
+	mnl_attr_put(nlh, type, len, data);
+	return nl_to_json(set, mnl_nlmsg_get_payload(nlh), mnl_nlmsg_get_payload_len(nlh));
+}
+
+static void test_malformed(void)
+{
+	u8 data[64] = { 0 };
+	bool refused = !one_attr(&spec_set_volume, RAFTBLK_A_VOLUME_TERM, data, 4) &&
+		       !one_attr(&spec_set_volume, RAFTBLK_A_VOLUME_MINOR, data, 8) &&
+		       !one_attr(&spec_set_volume, RAFTBLK_A_VOLUME_UUID, data, 15) &&
+		       !one_attr(&spec_set_volume, RAFTBLK_A_VOLUME_UUID, data, 17) &&
+		       !one_attr(&spec_set_address, RAFTBLK_A_ADDRESS_IP, data, 5) &&
+		       !one_attr(&spec_set_volume, RAFTBLK_A_VOLUME_QUORUM, data, 0);
+
+	check(refused, "attributes of wrong length are refused");
+	srand(1);
+	for (int i = 0; i < 200000; i++) {
+		union {
+			u8 b[128];
+			u64 align;
+		} u;
+		size_t len = rand() % sizeof(u.b);
+
+		for (size_t k = 0; k < len; k++)
+			u.b[k] = rand() % 4 ? rand() % 40 : rand();
+		json_object_put(nl_to_json(&spec_set_volume, u.b, len));
+	}
+	check(true, "200000 rubbish messages do no harm");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 2;
+	test_token();
+	test_address();
+	test_size();
+	test_decode(argv[1]);
+	test_malformed();
+	return failed;
+}
