@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The generated files are what the netlink specification says.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 check "generated files agree with the specification" "$TOP/userspace/gen/specgen" --check

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Help, man page and completion follow the table of verbs.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 MAN=$TOP/userspace/raftblk.8
@@ -44,7 +45,7 @@ fi
 complete_words()
 {
 	(
-		# shellcheck disable=SC1090
+		# shellcheck source=/dev/null
 		. "$COMPLETION"
 		# shellcheck disable=SC2317
 		compopt() { :; }

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Wrong command lines: exit code 2, a sentence, and nothing is touched.
+# shellcheck source=tests/tool/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 truncate -s 64M "$TMP/dev"
