@@ -37,10 +37,9 @@ static void raft_stand(struct raft *r, u64 now)
 	raft_election_check(r, now);
 }
 
-/**
- * raft_campaign() - stand for election
- * @transfer: the leader asked for it: no pre-vote, and voters need not wait
- *	until they have not heard from it for a while
+/*
+ * Stand for election.  @transfer: the leader asked for it: no pre-vote, and
+ * voters need not wait until they have not heard from it for a while.
  */
 void raft_campaign(struct raft *r, u64 now, bool transfer)
 {
