@@ -29,7 +29,28 @@ struct raft_peer *raft_peer(struct raft *r, u32 id)
 {
 	int slot = raftblk_config_find(&r->config, id);
 
-	return slot < 0 ? NULL : &r->peer[slot];
+	if (slot >= 0)
+		return &r->peer[slot];
+	return id && id == r->guest ? &r->peer[r->config.nr] : NULL;
+}
+
+/*
+ * A message from one that is no member as far as this log goes.  Ids are not used
+ * twice, so one that was not given out yet belongs to a member that joined since.
+ * It has to be answered, or a member that was away meanwhile could neither be led
+ * nor asked for its vote by the newcomer: a majority could be up and not act.
+ */
+static struct raft_peer *raft_guest(struct raft *r, u32 id)
+{
+	struct raft_peer *p;
+
+	if (id < r->config.next_id || r->config.nr == RAFTBLK_MAX_MEMBERS)
+		return NULL;
+	p = &r->peer[r->config.nr];
+	memset(p, 0, sizeof(*p));
+	p->id = id;
+	r->guest = id;
+	return p;
 }
 
 static const struct raftblk_member *raft_self(const struct raft *r)
@@ -80,6 +101,12 @@ void raft_vote_changed(struct raft *r)
 #endif
 }
 
+/* Members and the guest: all that can be owed something. */
+static u32 raft_nr_peers(const struct raft *r)
+{
+	return r->config.nr + (r->guest ? 1 : 0);
+}
+
 static void raft_peer_forget_debts(struct raft_peer *p)
 {
 	p->owe_vote_req = false;
@@ -100,7 +127,7 @@ void raft_become_follower(struct raft *r, u64 now, u64 term, u32 leader)
 	if (term > r->term || leader != r->leader || r->role != RAFT_FOLLOWER) {
 		r->matched = 0;
 		r->behind = false;
-		for (i = 0; i < r->config.nr; i++)
+		for (i = 0; i < raft_nr_peers(r); i++)
 			raft_peer_forget_debts(&r->peer[i]);
 	}
 	if (term > r->term) {
@@ -239,6 +266,8 @@ void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m)
 {
 	struct raft_peer *p = raft_peer(r, m->from);
 
+	if (!p)
+		p = raft_guest(r, m->from);
 	if (p && m->from != r->id && m->term == r->term)
 		p->heard_at = now;
 
@@ -364,6 +393,8 @@ static bool raft_poll_peer(struct raft *r, u64 now, u32 slot, u32 ready, struct 
 	m->term = r->term;
 	if ((ready & (1U << slot)) && raft_poll_control(r, now, p, m))
 		return true;
+	if (slot == r->config.nr)
+		return false;	/* a guest is not sent entries */
 	if (!(ready & (1U << (16 + slot))) || !raft_lead_append_wanted(r, now, slot, &nr, &bytes))
 		return false;
 	m->type = RAFTBLK_MSG_APPEND;
@@ -377,13 +408,14 @@ static bool raft_poll_peer(struct raft *r, u64 now, u32 slot, u32 ready, struct 
 
 bool raft_poll(struct raft *r, u64 now, u32 ready, struct raftblk_msg *m)
 {
+	u32 nr = raft_nr_peers(r);
 	u32 i;
 
 	/* Each in turn, so that one peer's backlog does not starve another. */
-	for (i = 0; i < r->config.nr; i++) {
-		u32 slot = (r->poll_turn + i) % r->config.nr;
+	for (i = 0; i < nr; i++) {
+		u32 slot = (r->poll_turn + i) % nr;
 
-		if (raft_is_self(r, slot))
+		if (slot < r->config.nr && raft_is_self(r, slot))
 			continue;
 		if (raft_poll_peer(r, now, slot, ready, m)) {
 			r->poll_turn = slot + 1;

@@ -168,6 +168,8 @@ struct raft_peer {
  * @config: the one in force: the newest in the log, committed or not
  * @history: configurations before it that the log may be cut back to
  * @incoming: work space for the next configuration
+ * @guest: 0, or a member that joined after @config was set: this member has yet to
+ *	learn of it from the log.  What it is owed lies in peer[config.nr].
  * @holding: told by the replica: owner with the device open for writing
  * @random: state of the generator for election times
  */
@@ -203,6 +205,7 @@ struct raft {
 	struct raftblk_config history[RAFT_CONFIG_HISTORY];
 	u32 nr_history;
 	struct raftblk_config incoming;
+	u32 guest;
 
 	struct raft_peer peer[RAFTBLK_MAX_MEMBERS];	/* in the order of config.member; own slot unused but for match */
 	u32 poll_turn;
@@ -304,7 +307,7 @@ bool raft_read_confirmed(const struct raft *r, u64 now, u64 round);
 /**
  * raft_poll() - the next message to send
  * @ready: bit i: a message to config.member[i] can be sent now; others wait.
- *	Bits from 16 on: the same for its data connection.
+ *	Bits from 16 on: the same for its data connection.  Bit config.nr: to @guest.
  *
  * A message whose payloads are not all in memory is not made; raft_load() says
  * what is missing.

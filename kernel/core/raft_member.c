@@ -42,6 +42,7 @@ void raft_peers_rebuild(struct raft *r, const struct raftblk_config *config)
 		raft_peer_init(r, &r->peer[i], id);
 	}
 	r->config = *config;
+	r->guest = 0;
 	r->poll_turn = 0;
 	/* A learner that has just become a voter: its election time was "never". */
 	if (r->role != RAFT_LEADER && r->election_at == RAFT_NEVER)
@@ -56,6 +57,13 @@ int raft_config_appended(struct raft *r, u64 index, const void *payload)
 {
 	struct raftblk_config *old;
 
+	/*
+	 * A joiner was told the configuration that let it in, and is sent the log
+	 * from its start: an older one must not take its place, or the joiner would
+	 * not know who leads it.
+	 */
+	if (index <= r->config.index)
+		return 0;
 	if (r->nr_history == RAFT_CONFIG_HISTORY) {
 		memmove(r->history, r->history + 1,
 			(RAFT_CONFIG_HISTORY - 1) * sizeof(r->history[0]));

@@ -112,7 +112,8 @@ static void config_found(void *ctx, u64 index, const void *payload)
 		return;	/* the checkpoint's configuration is as new or newer */
 	while (found->nr > 1 && config[found->nr - 1].index >= index)
 		found->nr--;
-	if (!payload)
+	/* Older than what a joiner was told: see raft_config_appended(). */
+	if (!payload || index <= config[found->nr - 1].index)
 		return;
 	if (found->nr == ARRAY_SIZE(found->rep->work_config)) {
 		found->nr--;

@@ -60,6 +60,9 @@ static bool apply_own(struct raftblk_replica *rep, const struct raftblk_entry *e
 	case RAFTBLK_OP_OWNER:
 		return true;
 	case RAFTBLK_OP_CONFIG:
+		/* Older than what a joiner was told: see raft_config_appended(). */
+		if (rep->apply_next <= rep->applied_config.index)
+			return true;
 		/* In its turn: a checkpoint takes the configuration as of @applied. */
 		if (!e->payload || rep->applied + 1 != rep->apply_next)
 			return false;

@@ -276,16 +276,22 @@ void client_transfer(struct node *at, u32 to)
 /* The joiner's disk is formatted with what the leader answered, through the disk format. */
 static void joined(struct node *at, struct wait *w)
 {
+	const struct raft *r = &at->rep.raft;
+	const struct raftblk_config *known = &r->config;
 	struct raftblk_disk_config d;
 	struct raftblk_config config;
 
 	COUNT(joins);
-	raftblk_config_encode(&at->rep.raft.config, &d);
+	/* the newest that is committed: what is not may yet be replaced */
+	if (known->index > r->commit)
+		known = &r->history[r->nr_history - 1];
+	raftblk_config_encode(known, &d);
 	memset(&config, 0, sizeof(config));
 	if (raftblk_config_decode(&config, &d) ||
 	    raftblk_config_find(&config, w->change.member.id) < 0)
 		sim_fail("node %u: joined as %u, but is not in the configuration",
 			 at->id, w->change.member.id);
+	config.index = known->index;
 	node_format(w->joiner, w->change.member.id, &config);
 	node_boot(w->joiner);
 }

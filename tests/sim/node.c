@@ -485,6 +485,12 @@ static u32 node_ready(const struct node *n)
 		if (net_ready(n, to, true))
 			ready |= 1U << (16 + i);
 	}
+	if (n->rep.raft.guest) {
+		const struct node *to = node_by_id(n->rep.raft.guest);
+
+		if (to && net_ready(n, to, false))
+			ready |= 1U << c->nr;
+	}
 	return ready;
 }
 
