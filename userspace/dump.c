@@ -118,8 +118,9 @@ static struct json_object *ckpt_json(const struct raftblk_ckpt *c)
 	return j;
 }
 
-/* Both slots of votes; true if one is good. */
-static bool dump_votes(const struct device *dev, const u8 *uuid, struct json_object *top)
+/* Both slots of votes; true if one is good, and then @newest is it. */
+static bool dump_votes(const struct device *dev, const u8 *uuid, struct json_object *top,
+		       struct raftblk_vote *newest)
 {
 	struct json_object *list = json_object_new_array();
 	struct raftblk_vote v;
@@ -132,6 +133,8 @@ static bool dump_votes(const struct device *dev, const u8 *uuid, struct json_obj
 		if (!device_read(dev, RAFTBLK_VOTE_SECTOR(g) * 512, buf, sizeof(buf)) &&
 		    !raftblk_vote_decode(&v, uuid, buf)) {
 			j = vote_json(&v);
+			if (!good || v.generation > newest->generation)
+				*newest = v;
 			good = true;
 		}
 		json_object_array_add(list, j);
@@ -191,6 +194,7 @@ static bool dump_copies(const struct device *dev, struct json_object *top)
 int dump_device(const struct device *dev, bool records, struct json_object **out)
 {
 	struct json_object *top = json_object_new_object(), *log;
+	struct raftblk_vote vote = { 0 };
 	struct raftblk_ckpt ckpt;
 	struct raftblk_super s;
 	const char *why;
@@ -207,16 +211,20 @@ int dump_device(const struct device *dev, bool records, struct json_object **out
 	if (err)
 		return fail(EXIT_ERROR, "%s: %s", dev->path, why);
 	json_object_object_add(top, "super", super_json(&s, copy));
-	whole = dump_votes(dev, s.uuid, top) && whole;
+	whole = dump_votes(dev, s.uuid, top, &vote) && whole;
 	if (!dump_ckpts(dev, s.uuid, top, &ckpt))
 		return fail(EXIT_ERROR, "%s: neither checkpoint slot is good, so there is no way "
 			    "into the log", dev->path);
-	log = ring_walk(dev, &s, &ckpt, records);
+	log = ring_recover(dev, &s, &ckpt, &vote, records);
 	json_object_object_add(top, "log", log);
 	explicit_bzero(s.key, sizeof(s.key));
-	if (j_bool(log, "corrupt"))
-		return fail(EXIT_ERROR, "%s: the log ends before an entry that was durable",
-			    dev->path);
+	if (j_get(log, "error"))
+		return fail(EXIT_ERROR, "%s: there is no way to recover its log: %s", dev->path,
+			    j_str(log, "error"));
+	if (j_u64(log, "corrupt_index"))
+		return fail(EXIT_ERROR, "%s: entry %" PRIu64 " was durable and is lost here; the "
+			    "member will fetch it from the others", dev->path,
+			    j_u64(log, "corrupt_index"));
 	return whole ? EXIT_OK : fail(EXIT_ERROR, "%s: not everything on it is good", dev->path);
 }
 
@@ -271,10 +279,9 @@ static void show_records(struct json_object *list)
 		struct json_object *r = json_object_array_get_idx(list, i);
 		struct json_object *entries = j_get(r, "entries");
 
-		printf("  record at %" PRIu64 ": known durable %" PRIu64 ", commit %" PRIu64
-		       "%s%s\n", j_u64(r, "pos"), j_u64(r, "known_durable"), j_u64(r, "commit"),
-		       j_bool(r, "replaces") ? ", replaces the entries from its first on" : "",
-		       j_u64(r, "bad_payloads") ? ", BAD PAYLOAD" : "");
+		printf("  record at %" PRIu64 ": known durable %" PRIu64 ", commit %" PRIu64 "%s\n",
+		       j_u64(r, "pos"), j_u64(r, "known_durable"), j_u64(r, "commit"),
+		       j_bool(r, "replaces") ? ", replaces the entries from its first on" : "");
 		for (size_t k = 0; k < json_object_array_length(entries); k++)
 			show_entry(json_object_array_get_idx(entries, k));
 	}
@@ -293,10 +300,17 @@ void dump_show(struct json_object *j)
 	show_slots("checkpoint", j_get(j, "checkpoints"));
 	if (!log)
 		return;
+	if (j_get(log, "error"))
+		return;
 	printf("log: %" PRIu64 " records from position %" PRIu64 " to %" PRIu64
-	       ", last entry %" PRIu64 ", known durable %" PRIu64 "\n", j_u64(log, "records"),
-	       j_u64(log, "start_pos"), j_u64(log, "end_pos"), j_u64(log, "last_index"),
-	       j_u64(log, "known_durable"));
+	       ", entries %" PRIu64 " to %" PRIu64 "\n", j_u64(log, "records"),
+	       j_u64(log, "start_pos"), j_u64(log, "end_pos"), j_u64(log, "first_index"),
+	       j_u64(log, "last_index"));
 	show_records(j_get(log, "list"));
-	printf("  it ends there because: %s\n", j_str(log, "ends"));
+	printf("  it ends there because %s\n", j_str(log, "ends"));
+	if (j_bool(log, "torn"))
+		puts("  what was being written at the end is torn, as after a power cut: nothing "
+		     "is lost");
+	if (j_bool(log, "retained_unreadable"))
+		puts("  applied entries kept for members that lag are not all readable");
 }

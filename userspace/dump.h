@@ -18,8 +18,11 @@ int dump_device(const struct device *dev, bool records, struct json_object **out
 
 void dump_show(struct json_object *j);
 
-/* ring.c: the records from the checkpoint's retain_pos on, and why the log ends there */
-struct json_object *ring_walk(const struct device *dev, const struct raftblk_super *s,
-			      const struct raftblk_ckpt *ckpt, bool records);
+/* ring.c: what recovery makes of the log, without changing anything; "error" if no
+ * log can be built from what is there.
+ */
+struct json_object *ring_recover(const struct device *dev, const struct raftblk_super *s,
+				 const struct raftblk_ckpt *ckpt,
+				 const struct raftblk_vote *vote, bool records);
 
 #endif /* RAFTBLK_DUMP_H */

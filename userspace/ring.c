@@ -1,248 +1,192 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A walk along the ring, record by record, as recovery goes; nothing is cut. */
+/*
+ * The log of a member that is not up.  What it holds and why it ends is judged
+ * by the code the module itself recovers with, so that dump never says anything
+ * else than 'up' would do; nothing is cut on the device.
+ */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../kernel/core/crc.h"
-#include "../kernel/core/entry.h"
+#include "../kernel/core/log.h"
 #include "dump.h"
 #include "tool.h"
 
-/**
- * struct walk - where the walk is
- * @pos: of the next record
- * @prev_crc: what it must name
- * @last: highest index so far, 0 at the start
- * @applied: the checkpoint's: payloads up to there are in the data area
- * @header: of the record being looked at
- * @ent: its entries
- * @payload: room for one
- */
-struct walk {
-	const struct device *dev;
-	const struct raftblk_super *super;
-	u64 start;
-	u64 pos;
-	u32 prev_crc;
-	u64 last;
-	u64 applied;
-	u8 header[RAFTBLK_RECORD_HEADER_MAX];
-	struct raftblk_entry ent[RAFTBLK_RECORD_MAX_ENTRIES];
-	u8 *payload;
-	u32 payload_room;
-};
-
-static const char *const op_names[] = {
-	[RAFTBLK_OP_NOOP] = "noop", [RAFTBLK_OP_WRITE] = "write",
-	[RAFTBLK_OP_DISCARD] = "discard", [RAFTBLK_OP_ZERO] = "zero",
-	[RAFTBLK_OP_OWNER] = "owner", [RAFTBLK_OP_CONFIG] = "config",
-	[RAFTBLK_OP_RESIZE] = "resize",
-};
-
-/* Sectors from a ring position on; they may run over the end of the ring. */
-static int ring_read(const struct walk *w, u64 pos, u32 bytes, u8 *buf)
-{
-	const struct raftblk_super *s = w->super;
-
-	while (bytes) {
-		u64 at = pos % s->ring_sectors;
-		u32 n = min((u64)bytes, (s->ring_sectors - at) * 512);
-		int err = device_read(w->dev, (s->ring_start + at) * 512, buf, n);
-
-		if (err)
-			return err;
-		pos += n / 512;
-		buf += n;
-		bytes -= n;
-	}
-	return 0;
-}
-
-/* NULL, or why this is not the next record. */
-static const char *check_header(struct walk *w)
-{
-	const struct raftblk_disk_record *r = (void *)w->header;
-	u32 bytes = le16_to_cpu(r->header_sectors) * 512;
-
-	if (le32_to_cpu(r->magic) != RAFTBLK_RECORD_MAGIC)
-		return "no record here";
-	if (memcmp(r->uuid, w->super->uuid, sizeof(r->uuid)))
-		return "a record of another volume";
-	if (le64_to_cpu(r->pos) != w->pos)
-		return "a record of an earlier lap";
-	if (!bytes || bytes > RAFTBLK_RECORD_HEADER_MAX || !le16_to_cpu(r->nr) ||
-	    sizeof(*r) + le16_to_cpu(r->nr) * sizeof(r->desc[0]) > bytes)
-		return "the record's header is malformed";
-	if (raftblk_crc_except(w->header, bytes, offsetof(struct raftblk_disk_record, crc)) !=
-	    le32_to_cpu(r->crc))
-		return "the record's header is torn or rotten";
-	if (le32_to_cpu(r->prev_crc) != w->prev_crc)
-		return "the record does not follow the one before";
-	if (w->last && le64_to_cpu(r->first_index) > w->last + 1)
-		return "entries are missing before the record";
-	return NULL;
-}
-
-static const char *check_entries(struct walk *w)
-{
-	const struct raftblk_disk_record *r = (void *)w->header;
-	u64 sectors = 0;
-
-	for (u32 i = 0; i < le16_to_cpu(r->nr); i++) {
-		if (raftblk_entry_decode(&w->ent[i], &r->desc[i], ~0ULL))
-			return "an entry of the record is malformed";
-		sectors += w->ent[i].bytes / 512;
-	}
-	if (sectors != le32_to_cpu(r->payload_sectors))
-		return "the payload's length is not the sum of the entries'";
-	return NULL;
-}
-
-/* How many payloads of the record are bad; -1 if they cannot be read. */
-static int bad_payloads(struct walk *w)
-{
-	const struct raftblk_disk_record *r = (void *)w->header;
-	u64 pos = w->pos + le16_to_cpu(r->header_sectors);
-	int bad = 0;
-
-	for (u32 i = 0; i < le16_to_cpu(r->nr); i++) {
-		struct raftblk_entry *e = &w->ent[i];
-
-		if (e->bytes > w->payload_room) {
-			u8 *bigger = realloc(w->payload, e->bytes);
-
-			if (!bigger)
-				return -1;
-			w->payload = bigger;
-			w->payload_room = e->bytes;
-		}
-		if (ring_read(w, pos, e->bytes, w->payload))
-			return -1;
-		/* Below the checkpoint nothing depends on it any more. */
-		if (e->bytes && raftblk_crc(w->payload, e->bytes) != e->crc &&
-		    le64_to_cpu(r->first_index) + i > w->applied)
-			bad++;
-		pos += e->bytes / 512;
-	}
-	return bad;
-}
+#define READ_BYTES	(1U << 20)
 
 static void add_u64(struct json_object *j, const char *name, u64 value)
 {
 	json_object_object_add(j, name, json_object_new_uint64(value));
 }
 
-static struct json_object *entry_json(const struct raftblk_entry *e, u64 index)
+static void add_str(struct json_object *j, const char *name, const char *value)
+{
+	json_object_object_add(j, name, json_object_new_string(value));
+}
+
+/**
+ * struct ring - a log being looked at
+ * @header: of the record at hand
+ */
+struct ring {
+	const struct device *dev;
+	const struct raftblk_super *super;
+	u8 header[RAFTBLK_RECORD_HEADER_MAX];
+};
+
+static int ring_read(void *ctx, u64 sector, u32 nsect, void *buf)
+{
+	const struct ring *r = ctx;
+
+	return device_read(r->dev, (r->super->ring_start + sector) * 512, buf, nsect * 512);
+}
+
+/* The header at a position, which may run over the end of the ring. */
+static int read_header(struct ring *r, u64 pos)
+{
+	u64 at = pos % r->super->ring_sectors;
+	u32 all = sizeof(r->header) / 512;
+	u32 n = min((u64)all, r->super->ring_sectors - at);
+	int err = ring_read(r, at, n, r->header);
+
+	if (!err && n < all)
+		err = ring_read(r, 0, all - n, r->header + n * 512);
+	return err;
+}
+
+/* What is where the next record would be? */
+static const char *describe_end(struct ring *r, u64 pos)
+{
+	const struct raftblk_disk_record *d = (void *)r->header;
+	const struct raftblk_super *s = r->super;
+
+	if (read_header(r, pos))
+		return "the sectors behind it cannot be read";
+	if (le32_to_cpu(d->magic) != RAFTBLK_RECORD_MAGIC)
+		return "there is no record behind it";
+	if (memcmp(d->uuid, s->incarnation, sizeof(d->uuid)))
+		return "behind it is a record of another life of this disk";
+	if (!raftblk_record_check(d, s->incarnation, s->log_align / 512))
+		return "the header of the record behind it is torn or rotten";
+	if (le64_to_cpu(d->pos) != pos)
+		return "behind it is a record of an earlier lap";
+	return "the record behind it does not continue the log, or its payload is torn or rotten";
+}
+
+static const char *op_name(u8 op)
+{
+	static const char *const names[] = {
+		[RAFTBLK_OP_NOOP] = "noop", [RAFTBLK_OP_WRITE] = "write",
+		[RAFTBLK_OP_DISCARD] = "discard", [RAFTBLK_OP_ZERO] = "zero",
+		[RAFTBLK_OP_OWNER] = "owner", [RAFTBLK_OP_CONFIG] = "config",
+		[RAFTBLK_OP_RESIZE] = "resize",
+	};
+
+	return op < ARRAY_SIZE(names) ? names[op] : "unknown";
+}
+
+static struct json_object *entry_json(const struct raftblk_disk_desc *d, u64 index)
 {
 	struct json_object *j = json_object_new_object();
 
 	add_u64(j, "index", index);
-	add_u64(j, "term", e->term);
-	json_object_object_add(j, "op", json_object_new_string(op_names[e->op]));
-	add_u64(j, "sector", e->sector);
-	add_u64(j, "nsect", e->nsect);
-	add_u64(j, "bytes", e->bytes);
-	add_u64(j, "crc", e->crc);
-	add_u64(j, "token", e->token);
+	add_u64(j, "term", le64_to_cpu(d->term));
+	add_str(j, "op", op_name(d->op));
+	add_u64(j, "sector", le64_to_cpu(d->sector));
+	add_u64(j, "nsect", le32_to_cpu(d->nsect));
+	add_u64(j, "bytes", le32_to_cpu(d->bytes));
+	add_u64(j, "crc", le32_to_cpu(d->crc));
+	add_u64(j, "token", le64_to_cpu(d->token));
 	return j;
 }
 
-static struct json_object *record_json(const struct walk *w, int bad)
+static struct json_object *record_json(const struct raftblk_disk_record *d, u64 last)
 {
-	const struct raftblk_disk_record *r = (const void *)w->header;
 	struct json_object *j = json_object_new_object();
 	struct json_object *entries = json_object_new_array();
+	u64 first = le64_to_cpu(d->first_index);
 
-	add_u64(j, "pos", w->pos);
-	add_u64(j, "first_index", le64_to_cpu(r->first_index));
-	add_u64(j, "known_durable", le64_to_cpu(r->known_durable));
-	add_u64(j, "commit", le64_to_cpu(r->commit));
-	add_u64(j, "bad_payloads", max(bad, 0));
-	json_object_object_add(j, "replaces", json_object_new_boolean(
-			       w->last && le64_to_cpu(r->first_index) <= w->last));
-	for (u32 i = 0; i < le16_to_cpu(r->nr); i++)
-		json_object_array_add(entries, entry_json(&w->ent[i],
-							  le64_to_cpu(r->first_index) + i));
+	add_u64(j, "pos", le64_to_cpu(d->pos));
+	add_u64(j, "first_index", first);
+	add_u64(j, "known_durable", le64_to_cpu(d->known_durable));
+	add_u64(j, "inflight_sectors", le32_to_cpu(d->inflight_sectors));
+	add_u64(j, "commit", le64_to_cpu(d->commit));
+	json_object_object_add(j, "replaces", json_object_new_boolean(first <= last));
+	for (u32 i = 0; i < le16_to_cpu(d->nr); i++)
+		json_object_array_add(entries, entry_json(&d->desc[i], first + i));
 	json_object_object_add(j, "entries", entries);
 	return j;
 }
 
-/* Step over the record in w->header. */
-static void walk_next(struct walk *w)
+/* The records in [from, to), which recovery has found to be good. */
+static struct json_object *list_records(struct ring *r, u64 from, u64 to)
 {
-	const struct raftblk_disk_record *r = (void *)w->header;
-	u64 len = le16_to_cpu(r->header_sectors) + (u64)le32_to_cpu(r->payload_sectors);
+	const struct raftblk_disk_record *d = (void *)r->header;
+	const struct raftblk_super *s = r->super;
+	u32 align = s->log_align / 512;
+	struct json_object *list = json_object_new_array();
+	u64 last = 0;
 
-	w->last = le64_to_cpu(r->first_index) + le16_to_cpu(r->nr) - 1;
-	w->prev_crc = le32_to_cpu(r->crc);
-	w->pos += round_up(len, (u64)w->super->log_align / 512);
-}
-
-/* The sentence that says why the walk ended. */
-static const char *walk_ring(struct walk *w, struct json_object *list, u64 *records, u64 *durable)
-{
-	const struct raftblk_disk_record *r = (void *)w->header;
-	const char *why;
-	int bad;
-
-	for (;;) {
-		if (w->pos - w->start >= w->super->ring_sectors)
-			return "the ring is full: it came back to where it began";
-		if (ring_read(w, w->pos, sizeof(w->header), w->header))
-			return "the sectors cannot be read";
-		why = check_header(w);
-		if (!why)
-			why = check_entries(w);
-		if (why)
-			return why;
-		bad = bad_payloads(w);
-		*durable = max(*durable, le64_to_cpu(r->known_durable));
-		if (list)
-			json_object_array_add(list, record_json(w, bad));
-		if (bad)
-			return bad < 0 ? "a payload cannot be read" : "a payload is torn or rotten";
-		(*records)++;
-		walk_next(w);
+	while (from < to) {
+		if (read_header(r, from) || !raftblk_record_check(d, s->incarnation, align))
+			break;
+		json_object_array_add(list, record_json(d, last));
+		last = le64_to_cpu(d->first_index) + le16_to_cpu(d->nr) - 1;
+		from += le16_to_cpu(d->header_sectors) +
+			round_up((u64)le32_to_cpu(d->payload_sectors), (u64)align);
 	}
+	return list;
 }
 
-struct json_object *ring_walk(const struct device *dev, const struct raftblk_super *s,
-			      const struct raftblk_ckpt *ckpt, bool records)
+static void ignore_config(void *ctx, u64 index, const void *payload)
 {
+	(void)ctx;
+	(void)index;
+	(void)payload;
+}
+
+static void describe(struct json_object *j, struct ring *r, const struct raftblk_log *log,
+		     const struct raftblk_recovered *found, bool records)
+{
+	add_u64(j, "start_pos", log->head_pos);
+	add_u64(j, "end_pos", log->tail_pos);
+	add_u64(j, "records", found->records);
+	add_u64(j, "first_index", log->first);
+	add_u64(j, "last_index", log->last);
+	json_object_object_add(j, "torn", json_object_new_boolean(found->torn));
+	json_object_object_add(j, "retained_unreadable",
+			       json_object_new_boolean(found->discarded));
+	add_u64(j, "corrupt_index", found->corrupt_index);
+	add_u64(j, "proof_index", found->proof_index);
+	add_str(j, "ends", found->corrupt_index ? found->why : describe_end(r, log->tail_pos));
+	if (records)
+		json_object_object_add(j, "list", list_records(r, log->head_pos, log->tail_pos));
+}
+
+struct json_object *ring_recover(const struct device *dev, const struct raftblk_super *s,
+				 const struct raftblk_ckpt *ckpt,
+				 const struct raftblk_vote *vote, bool records)
+{
+	struct raftblk_entry *slot = calloc(s->max_entries, sizeof(*slot));
+	struct ring r = { .dev = dev, .super = s };
+	struct raftblk_reader reader = {
+		.read = ring_read, .ctx = &r, .buf = malloc(READ_BYTES), .buf_bytes = READ_BYTES,
+	};
 	struct json_object *j = json_object_new_object();
-	struct json_object *list = records ? json_object_new_array() : NULL;
-	struct walk *w = calloc(1, sizeof(*w));
-	u64 nr = 0, durable = ckpt->durable_index;
-	const char *why = "out of memory";
+	struct raftblk_payload_ops ops = { 0 };
+	struct raftblk_recovered found;
+	struct raftblk_log log;
+	int err = -ENOMEM;
 
-	if (w) {
-		w->dev = dev;
-		w->super = s;
-		w->applied = ckpt->applied_index;
-		w->start = ckpt->retain_pos;
-		w->prev_crc = ckpt->retain_prev_crc;
-		/* What is retained for others may have been overwritten since. */
-		w->pos = w->start;
-		if (ring_read(w, w->pos, sizeof(w->header), w->header) || check_header(w)) {
-			w->start = ckpt->replay_pos;
-			w->prev_crc = ckpt->replay_prev_crc;
-		}
-		w->pos = w->start;
-		why = walk_ring(w, list, &nr, &durable);
+	if (slot && reader.buf) {
+		/* No payload is ever kept, so none of the operations is called. */
+		raftblk_log_init(&log, s, &ops, slot);
+		err = raftblk_log_recover(&log, ckpt, vote, &reader, ignore_config, NULL, &found);
 	}
-	add_u64(j, "start_pos", w ? w->start : ckpt->replay_pos);
-	add_u64(j, "end_pos", w ? w->pos : 0);
-	add_u64(j, "records", nr);
-	add_u64(j, "last_index", w && w->last ? w->last : ckpt->applied_index);
-	add_u64(j, "known_durable", durable);
-	json_object_object_add(j, "ends", json_object_new_string(why));
-	/* An end below what was known durable is no torn tail but a loss. */
-	json_object_object_add(j, "corrupt", json_object_new_boolean(
-			       w && max(w->last, ckpt->applied_index) < durable));
-	if (list)
-		json_object_object_add(j, "list", list);
-	if (w)
-		free(w->payload);
-	free(w);
+	if (!err)
+		describe(j, &r, &log, &found, records);
+	else
+		add_str(j, "error", err == -EUCLEAN ? found.why : strerror(-err));
+	free(reader.buf);
+	free(slot);
 	return j;
 }

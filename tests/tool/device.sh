@@ -196,7 +196,7 @@ for i in {1..40}; do
 		whole=$((whole + 1))
 		# The second copy of the superblock is written after the first.
 		"$RAFTBLK" dump "$DEV" > "$TMP/out" 2>&1
-		grep -q 'it ends there because: no record here' "$TMP/out" || state=1
+		grep -q 'it ends there because there is no record' "$TMP/out" || state=1
 	else
 		none=$((none + 1))
 		"$RAFTBLK" dump "$DEV" 2>&1 | grep -q 'not a member' || state=1

@@ -2,10 +2,12 @@
 /*
  * Writes a log onto a freshly created member, record by record, for ring.sh.
  *
- * usage: mkring DEV [--ckpt-durable N] [--wrap] FIRST:NR:PAYLOAD_SECTORS:KNOWN_DURABLE...
+ * usage: mkring DEV [--durable N] [--wrap] FIRST:NR:PAYLOAD_SECTORS:INFLIGHT...
  *
- * Payload goes to the last entry of a record; the others are no-ops.  --wrap
- * begins shortly before the end of the ring.
+ * Payload goes to the last entry of a record; the others are no-ops.  INFLIGHT:
+ * so many records before it were still being written when it was.  --durable:
+ * the checkpoint says that N records were on stable storage.  --wrap begins
+ * shortly before the end of the ring.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,12 +16,13 @@
 #include <unistd.h>
 
 #include "../../kernel/core/crc.h"
-#include "../../kernel/core/entry.h"
-#include "../../kernel/core/meta.h"
+#include "../../kernel/core/log.h"
 
 static struct raftblk_super super;
 static int fd;
 static u64 pos;
+static u64 starts[64];		/* positions of the records so far */
+static unsigned int written;
 static u32 prev_crc;
 
 static void die(const char *what)
@@ -38,11 +41,11 @@ static void ring_write(u64 at, const u8 *buf, u32 bytes)
 	}
 }
 
-static void add_record(u64 first, u32 nr, u32 payload_sectors, u64 durable)
+static void add_record(u64 first, u32 nr, u32 payload_sectors, u32 inflight)
 {
 	static u8 header[RAFTBLK_RECORD_HEADER_MAX];
 	struct raftblk_disk_record *r = (void *)header;
-	u32 bytes = round_up((u32)(sizeof(*r) + nr * sizeof(r->desc[0])), 512U);
+	u32 bytes = round_up((u32)(sizeof(*r) + nr * sizeof(r->desc[0])), super.log_align);
 	u8 *payload = malloc(payload_sectors * 512 + 1);
 
 	memset(header, 0, sizeof(header));
@@ -59,11 +62,12 @@ static void add_record(u64 first, u32 nr, u32 payload_sectors, u64 durable)
 		raftblk_entry_encode(&e, &r->desc[i]);
 	}
 	r->magic = cpu_to_le32(RAFTBLK_RECORD_MAGIC);
-	memcpy(r->uuid, super.uuid, sizeof(r->uuid));
+	memcpy(r->uuid, super.incarnation, sizeof(r->uuid));
 	r->pos = cpu_to_le64(pos);
 	r->first_index = cpu_to_le64(first);
 	r->prev_term = cpu_to_le64(first > 1);
-	r->known_durable = cpu_to_le64(durable);
+	if (inflight)
+		r->inflight_sectors = cpu_to_le32(pos - starts[written - inflight]);
 	r->prev_crc = cpu_to_le32(prev_crc);
 	r->nr = cpu_to_le16(nr);
 	r->header_sectors = cpu_to_le16(bytes / 512);
@@ -72,11 +76,12 @@ static void add_record(u64 first, u32 nr, u32 payload_sectors, u64 durable)
 	r->crc = cpu_to_le32(prev_crc);
 	ring_write(pos, header, bytes);
 	ring_write(pos + bytes / 512, payload, payload_sectors * 512);
+	starts[written++] = pos;
 	pos += round_up((u64)bytes / 512 + payload_sectors, (u64)super.log_align / 512);
 	free(payload);
 }
 
-static void set_ckpt(u64 durable, u64 start)
+static void set_ckpt(unsigned int durable, u64 start)
 {
 	struct raftblk_ckpt c;
 	u8 buf[RAFTBLK_META_BYTES];
@@ -84,7 +89,7 @@ static void set_ckpt(u64 durable, u64 start)
 	if (pread(fd, buf, sizeof(buf), RAFTBLK_CKPT_SECTOR(0) * 512) != sizeof(buf) ||
 	    raftblk_ckpt_decode(&c, super.uuid, buf))
 		die("checkpoint");
-	c.durable_index = durable;
+	c.durable_pos = durable ? starts[durable] : 0;
 	c.replay_pos = start;
 	c.retain_pos = start;
 	raftblk_ckpt_encode(&c, super.uuid, buf);
@@ -94,8 +99,8 @@ static void set_ckpt(u64 durable, u64 start)
 
 int main(int argc, char **argv)
 {
-	unsigned long long first, durable = 0, known;
-	unsigned int nr, sectors;
+	unsigned int nr, sectors, inflight, durable = 0;
+	unsigned long long first, start;
 	u8 buf[RAFTBLK_META_BYTES];
 	const char *why;
 	int i = 2;
@@ -104,19 +109,20 @@ int main(int argc, char **argv)
 	if (fd < 0 || pread(fd, buf, sizeof(buf), 0) != sizeof(buf) ||
 	    raftblk_super_decode(&super, buf, &why))
 		die(argv[1]);
-	if (i < argc && !strcmp(argv[i], "--ckpt-durable")) {
-		durable = strtoull(argv[i + 1], NULL, 10);
+	if (i < argc && !strcmp(argv[i], "--durable")) {
+		durable = strtoul(argv[i + 1], NULL, 10);
 		i += 2;
 	}
 	if (i < argc && !strcmp(argv[i], "--wrap")) {
 		pos = super.ring_sectors * 3 - 3;
 		i++;
 	}
-	set_ckpt(durable, pos);
+	start = pos;
 	for (; i < argc; i++) {
-		if (sscanf(argv[i], "%llu:%u:%u:%llu", &first, &nr, &sectors, &known) != 4)
+		if (sscanf(argv[i], "%llu:%u:%u:%u", &first, &nr, &sectors, &inflight) != 4)
 			return 1;
-		add_record(first, nr, sectors, known);
+		add_record(first, nr, sectors, inflight);
 	}
+	set_ckpt(durable, start);
 	return close(fd) ? 1 : 0;
 }

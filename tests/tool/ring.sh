@@ -9,7 +9,7 @@ truncate -s 64M "$DEV"
 "$RAFTBLK" create vol0 "$DEV" --addr 127.0.0.1 --no-up
 cp --sparse=always "$DEV" "$TMP/empty"
 
-# make RECORDS...: each "first nr payload_sectors known_durable"
+# make RECORDS...: as mkring.c says
 make_ring()
 {
 	cp --sparse=always "$TMP/empty" "$DEV"
@@ -21,43 +21,56 @@ is() { [ "$(log "$1")" = "$2" ] || { echo "# $1: $(log "$1"), wanted $2"; false;
 poke() { printf '\xff\xfe' | dd of="$DEV" bs=1 seek="$1" conv=notrunc status=none; }
 RING=$((2048 * 512))
 
-make_ring 1:1:0:0 2:3:8:1 5:1:16:4
+make_ring 1:1:0:0 2:3:8:0 5:1:16:0
 check "three records" is 'j["records"]' 3
 check "last entry" is 'j["last_index"]' 5
-check "what ends it" is 'j["ends"]' "no record here"
+check "what ends it" is 'j["ends"]' "there is no record behind it"
 check "entries" is '[len(r["entries"]) for r in j["list"]]' "[1, 3, 1]"
-check "no corruption" "$RAFTBLK" dump "$DEV"
+check "nothing wrong" "$RAFTBLK" dump "$DEV"
 check "text" "$RAFTBLK" dump "$DEV" --records
 grep -qE '^    4  term 1  write   sectors' "$TMP/out"
 result $? "text lists entries"
 
-make_ring 1:4:8:0 3:1:8:2
+make_ring 1:4:8:0 3:1:8:0
 check "a record that replaces a suffix" is '[r["replaces"] for r in j["list"]]' "[False, True]"
 check "the log is shorter afterwards" is 'j["last_index"]' 3
 
-# header of record 1 is 1 sector (48 + 72 bytes), so record 2 begins at sector 1
-make_ring 1:1:0:0 2:1:8:1
+# A header is one sector here, so record 2 begins at sector 1.
+make_ring 1:1:0:0 2:1:8:0
 poke $((RING + 512 + 40))
-check "a torn tail" is '(j["last_index"], j["ends"])' \
-	"(1, \"the record's header is torn or rotten\")"
-check "a torn tail is no corruption" "$RAFTBLK" dump "$DEV"
+check "a torn header" is '(j["last_index"], j["corrupt_index"])' "(1, 0)"
+check "is what ends the log" is 'j["ends"]' "the header of the record behind it is torn or rotten"
+check "and no loss" "$RAFTBLK" dump "$DEV"
 
-make_ring 1:1:0:0 2:1:8:1
+make_ring 1:1:0:0 2:1:8:0
 poke $((RING + 1024 + 100))
-check "a payload that is torn" is '(j["last_index"], j["ends"])' \
-	"(1, 'a payload is torn or rotten')"
+check "a torn payload" is '(j["last_index"], j["corrupt_index"])' "(1, 0)"
+check "is no loss either" "$RAFTBLK" dump "$DEV"
 
-make_ring 1:1:0:0 2:1:8:1 3:1:8:2 4:1:8:3
-poke $((RING + 4096 + 1024 + 512 + 1024 + 100))
-"$RAFTBLK" dump "$DEV" > /dev/null 2> "$TMP/err"
-result $? "damage above what was durable is a torn tail"
+make_ring 1:1:8:0 2:1:8:1 3:1:8:2
+poke $((RING + 9 * 512 + 40))
+check "damage among what was being written is a torn tail" "$RAFTBLK" dump "$DEV"
+check "behind it nothing counts" is 'j["last_index"]' 1
 
-make_ring --ckpt-durable 3 1:1:0:0 2:1:8:1 3:1:8:2
-poke $((RING + 512 + 40))
-"$RAFTBLK" dump "$DEV" > /dev/null 2> "$TMP/err"
-[ $? -eq 1 ] && grep -q 'the log ends before an entry that was durable' "$TMP/err"
-result $? "damage below what was durable is corruption"
+lost()		# lost NAME INDEX
+{
+	"$RAFTBLK" dump "$DEV" > /dev/null 2> "$TMP/err"
+	[ $? -eq 1 ] && grep -q "entry $2 was durable and is lost here" "$TMP/err"
+	result $? "$1"
+}
+make_ring 1:1:8:0 2:1:8:0 3:1:8:0
+poke $((RING + 9 * 512 + 40))
+lost "damage below a record that was written later is corruption" 2
+make_ring --durable 2 1:1:8:0 2:1:8:1 3:1:8:2
+poke $((RING + 9 * 512 + 40))
+lost "damage below what the checkpoint knew durable is corruption" 2
 
-make_ring --wrap 1:1:0:0 2:3:64:1 5:1:8:4
+make_ring --wrap 1:1:0:0 2:3:64:0 5:1:8:0
 check "a record over the end of the ring" is '(j["records"], j["last_index"])' "(3, 5)"
+check "is listed" is '[len(r["entries"]) for r in j["list"]]' "[1, 3, 1]"
+
+before=$(sha256sum < "$DEV")
+"$RAFTBLK" dump "$DEV" --records > /dev/null
+[ "$before" = "$(sha256sum < "$DEV")" ]
+result $? "dump changes nothing"
 end
