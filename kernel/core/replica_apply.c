@@ -221,6 +221,30 @@ void raftblk_replica_trim(struct raftblk_replica *rep)
 	rep->trim_above = max_t(u64, budget, rep->log.cached_bytes + step);
 }
 
+/*
+ * What a peer needs next is below what it was to be sent later: appends were lost
+ * and it starts over.  Were the later ones to keep their places, nothing would move
+ * until their time is over.
+ */
+static bool pins_yield(struct raftblk_replica *rep, u64 index)
+{
+	struct raftblk_entry *e;
+	u32 i, last = 0;
+
+	if (!index || rep->loading || !rep->nr_pins)
+		return false;
+	for (i = 1; i < rep->nr_pins; i++)
+		if (rep->pin[i].index > rep->pin[last].index)
+			last = i;
+	if (rep->pin[last].index <= index || rep->pin[last].index >= rep->apply_next)
+		return false;
+	e = raftblk_log_entry(&rep->log, rep->pin[last].index);
+	if (e)
+		e->state &= ~RAFTBLK_ENTRY_PINNED;
+	rep->pin[last] = rep->pin[--rep->nr_pins];
+	return true;
+}
+
 /* ---- payloads from the ring ---- */
 
 static bool load_is_missing(const struct raftblk_entry *e)
@@ -266,8 +290,11 @@ bool raftblk_replica_load_next(struct raftblk_replica *rep, struct raftblk_actio
 	room = rep->loading + rep->nr_pins < RAFTBLK_PINS &&
 	       rep->log.cached_bytes < rep->params.cache_bytes + rep->params.cache_bytes / 2;
 	i = load_for_apply(rep, room);
-	if (!i && (room || !(rep->loading + rep->nr_pins)))
+	if (!i) {
 		i = load_for_peers(rep);
+		if (!room && rep->loading + rep->nr_pins && !pins_yield(rep, i))
+			return false;
+	}
 	e = i ? raftblk_log_entry(&rep->log, i) : NULL;
 	if (!e)
 		return false;
