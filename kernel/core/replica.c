@@ -94,7 +94,9 @@ static void lists_init(struct raftblk_replica *rep)
 
 /**
  * struct configs_found - configurations in the order in which they were set
- * @nr: how many of rep->work_config; the first is the checkpoint's
+ * @rep: they are collected in its work_config
+ * @nr: how many; the first is the checkpoint's
+ * @err: one of them does not decode
  */
 struct configs_found {
 	struct raftblk_replica *rep;

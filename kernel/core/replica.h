@@ -94,6 +94,7 @@ struct raftblk_req {
 	u32 nr_segments;
 	struct raftblk_segment segment[RAFTBLK_READ_SEGMENTS];
 };
+
 #define RAFTBLK_REQ_READ	0xff
 
 /**
@@ -157,19 +158,37 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_PROVEN,		/* lost entries were fetched again; may vote */
 };
 
+/**
+ * enum raftblk_action_type - what the shell has to do, and the fields that say how
+ * @RAFTBLK_ACT_SEND: msg: send; entries of an APPEND: from the log, at once
+ *	(take references)
+ * @RAFTBLK_ACT_LOG_WRITE: write: encode and write at once, FUA; then _log_written()
+ * @RAFTBLK_ACT_LOG_READ: index, entry: read entry.bytes at ring position
+ *	entry.pos, check the CRC; then _log_read()
+ * @RAFTBLK_ACT_VOTE_WRITE: vote: write to its slot, FUA; then _vote_written()
+ * @RAFTBLK_ACT_CKPT_WRITE: ckpt: write to its slot, FUA; then _ckpt_written()
+ * @RAFTBLK_ACT_APPLY: index, entry: carry out on the data area (take a
+ *	reference); then _applied()
+ * @RAFTBLK_ACT_FLUSH: flush the data area; then _flushed()
+ * @RAFTBLK_ACT_READ: req: fill it from its segments; then _read_done()
+ * @RAFTBLK_ACT_DONE: req: over, see req->status; it is the shell's again
+ * @RAFTBLK_ACT_OPENED: open: over
+ * @RAFTBLK_ACT_CHANGED: change: over
+ * @RAFTBLK_ACT_EVENT: event: tell userspace
+ */
 enum raftblk_action_type {
-	RAFTBLK_ACT_SEND,		/* msg: send; entries of an APPEND: from the log, at once (take references) */
-	RAFTBLK_ACT_LOG_WRITE,		/* write: encode and write at once, FUA; then _log_written() */
-	RAFTBLK_ACT_LOG_READ,		/* index, entry: read entry.bytes at ring position entry.pos, check crc; then _log_read() */
-	RAFTBLK_ACT_VOTE_WRITE,		/* vote: write to its slot, FUA; then _vote_written() */
-	RAFTBLK_ACT_CKPT_WRITE,		/* ckpt: write to its slot, FUA; then _ckpt_written() */
-	RAFTBLK_ACT_APPLY,		/* index, entry: carry out on the data area (take a reference); then _applied() */
-	RAFTBLK_ACT_FLUSH,		/* flush the data area; then _flushed() */
-	RAFTBLK_ACT_READ,		/* req: fill it from its segments; then _read_done() */
-	RAFTBLK_ACT_DONE,		/* req: over, req->status; the request is the shell's again */
-	RAFTBLK_ACT_OPENED,		/* open: over */
-	RAFTBLK_ACT_CHANGED,		/* change: over */
-	RAFTBLK_ACT_EVENT,		/* event: tell userspace */
+	RAFTBLK_ACT_SEND,
+	RAFTBLK_ACT_LOG_WRITE,
+	RAFTBLK_ACT_LOG_READ,
+	RAFTBLK_ACT_VOTE_WRITE,
+	RAFTBLK_ACT_CKPT_WRITE,
+	RAFTBLK_ACT_APPLY,
+	RAFTBLK_ACT_FLUSH,
+	RAFTBLK_ACT_READ,
+	RAFTBLK_ACT_DONE,
+	RAFTBLK_ACT_OPENED,
+	RAFTBLK_ACT_CHANGED,
+	RAFTBLK_ACT_EVENT,
 };
 
 struct raftblk_action {
@@ -227,6 +246,7 @@ struct raftblk_pending_event {
 	s64 a;
 	u64 b;
 };
+
 #define RAFTBLK_PENDING_EVENTS	16	/* older ones of the same type are overwritten when full */
 
 /**

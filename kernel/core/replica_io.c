@@ -78,9 +78,10 @@ void raftblk_replica_writes_returned(struct raftblk_replica *rep)
 /* A write is done when its entry is committed, whoever leads then (rule 13). */
 void raftblk_replica_writes_committed(struct raftblk_replica *rep)
 {
-	while (!list_empty(&rep->proposed)) {
-		struct raftblk_req *req = list_first_entry(&rep->proposed, struct raftblk_req, link);
+	struct raftblk_req *req;
 
+	while (!list_empty(&rep->proposed)) {
+		req = list_first_entry(&rep->proposed, struct raftblk_req, link);
 		if (req->index > rep->raft.commit)
 			break;
 		raftblk_req_end(rep, req, 0);

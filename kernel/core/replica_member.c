@@ -12,7 +12,8 @@ static void change_end(struct raftblk_replica *rep, struct raftblk_change *c, in
 void raftblk_replica_changes_end(struct raftblk_replica *rep, int status)
 {
 	while (!list_empty(&rep->changes))
-		change_end(rep, list_first_entry(&rep->changes, struct raftblk_change, link), status);
+		change_end(rep, list_first_entry(&rep->changes, struct raftblk_change, link),
+			   status);
 }
 
 void raftblk_replica_change(struct raftblk_replica *rep, u64 now, struct raftblk_change *c)

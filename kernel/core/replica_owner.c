@@ -261,7 +261,7 @@ u64 raftblk_replica_owner_deadline(const struct raftblk_replica *rep)
 /* ---- messages ---- */
 
 /* Somebody wants to lead in order to own: may it, and what did we do about it? */
-static u32 pull_status(struct raftblk_replica *rep, u32 from, u32 *holder)
+static int pull_status(struct raftblk_replica *rep, u32 from, u32 *holder)
 {
 	u32 owner = rep->log_owner_node;
 	enum owner_state state;
@@ -271,19 +271,19 @@ static u32 pull_status(struct raftblk_replica *rep, u32 from, u32 *holder)
 		state = owner_state(rep, owner);
 		*holder = owner;
 		if (state == OWNER_HOLDS)
-			return EBUSY;
+			return -EBUSY;
 		if (state == OWNER_UNKNOWN)
-			return EAGAIN;
+			return -EAGAIN;
 	}
 	/* An open of our own came first. */
 	if (rep->own_proposed || !list_empty(&rep->opens))
-		return EAGAIN;
+		return -EAGAIN;
 	if (rep->raft.transfer_to == from)
 		return 0;
 	err = raft_transfer(&rep->raft, rep->now, from);
 	if (err == -ENOENT)
-		return EPERM;
-	return err ? EAGAIN : 0;
+		return -EPERM;	/* a learner */
+	return err ? -EAGAIN : 0;
 }
 
 static void receive_pull_req(struct raftblk_replica *rep, u32 slot, const struct raftblk_msg *m)
@@ -292,7 +292,7 @@ static void receive_pull_req(struct raftblk_replica *rep, u32 slot, const struct
 
 	if (!raft_leads(&rep->raft))
 		return;	/* it asks again, whoever leads by then */
-	rep->peer[slot].pull_status = pull_status(rep, m->from, &holder);
+	rep->peer[slot].pull_status = -pull_status(rep, m->from, &holder);
 	rep->peer[slot].pull_owner = holder;
 	rep->peer[slot].pull_ctx = m->ctx;
 	rep->peer[slot].owe_pull_resp = true;

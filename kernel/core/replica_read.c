@@ -233,16 +233,15 @@ static void read_recheck(struct raftblk_replica *rep, struct raftblk_req *req)
 {
 	struct raft *r = &rep->raft;
 
+	list_move_tail(&req->link, &rep->reads);
 	if (req->term != r->term || !raft_leads(r)) {
 		read_restart(rep, req);
 	} else if (raft_lease_valid(r, rep->now)) {
 		raftblk_req_end(rep, req, 0);
-		return;
 	} else {
 		req->state = RAFTBLK_REQ_RECHECK;
 		req->round = 0;
 	}
-	list_move_tail(&req->link, &rep->reads);
 }
 
 void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now, struct raftblk_req *req,
