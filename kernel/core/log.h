@@ -243,7 +243,7 @@ struct raftblk_reader {
 
 /**
  * struct raftblk_recovered - what recovery found
- * @torn: a torn tail was cut
+ * @torn: a torn tail was cut, or what is left of one still lies behind the end
  * @corrupt_index: 0, or the first index that was durable and did not read back
  * @proof_index: 0, or see struct raftblk_disk_ckpt; the caller has to make it
  *	durable (in a checkpoint) before anything is written to the ring
