@@ -82,6 +82,7 @@ static int rx_fill(struct raftblk_conn *conn, u32 need)
 	struct raftblk_rx *rx = &conn->rx;
 	struct msghdr msg = { };
 	struct kvec vec;
+	int ret;
 
 	if (!rx_begin(conn))
 		return -EAGAIN;
@@ -92,8 +93,11 @@ static int rx_fill(struct raftblk_conn *conn, u32 need)
 	}
 	vec.iov_base = rx->buf + rx->tail;
 	vec.iov_len = min_t(u32, max(need, ahead), RX_BUF_BYTES) - rx->tail;
-	return rx_end(conn, kernel_recvmsg(conn->sock, &msg, &vec, 1, vec.iov_len,
-					   MSG_DONTWAIT | MSG_NOSIGNAL), vec.iov_len);
+	ret = kernel_recvmsg(conn->sock, &msg, &vec, 1, vec.iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ret = rx_end(conn, ret, vec.iov_len);
+	if (ret > 0)
+		rx->tail += ret;
+	return ret;
 }
 
 /* Each type has its connection; those of the handshake and JOIN have none here. */
