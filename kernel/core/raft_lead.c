@@ -239,7 +239,11 @@ void raft_receive_append_resp(struct raft *r, u64 now, const struct raftblk_msg 
 		return;
 	}
 	raft_lead_acked(r, now, p, m->index);
-	if (p->progress == RAFT_PROBE) {
+	/*
+	 * Only what covers the probe answers it: a follower also acknowledges when
+	 * its disk caught up, before it has matched anything with this leader.
+	 */
+	if (p->progress == RAFT_PROBE && m->index + 1 >= p->next) {
 		p->progress = RAFT_STREAM;
 		p->probe_sent = false;
 		p->progress_at = now;
