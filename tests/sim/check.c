@@ -115,6 +115,8 @@ static void reg_add(struct node *n, u64 index, const struct raftblk_entry *e, u6
 	r->e = *e;
 	if (e->op == RAFTBLK_OP_WRITE && e->payload)
 		memcpy(&r->id, e->payload->data, sizeof(r->id));
+	if (r->id && oracle_proposed(r->id))
+		COUNT(reproposed);
 	r->next = reg_hash[slot];
 	reg_hash[slot] = r;
 	if (n->rep.raft.role != RAFT_LEADER || n->rep.raft.term != e->term)
@@ -233,10 +235,9 @@ static void commit_owner(struct node *n, u64 index, const struct raftblk_entry *
 
 static void commit_config(struct node *n, u64 index)
 {
-	if (n->rep.raft.config.index == index && raftblk_config_is_joint(&n->rep.raft.config))
+	if ((n->rep.raft.config.index == index && raftblk_config_is_joint(&n->rep.raft.config)) ||
+	    (n->config.index == index && raftblk_config_is_joint(&n->config)))
 		COUNT(joint_configs);
-	if (n->config.index == index && raftblk_config_is_joint(&n->config))
-		COUNT(promotions);
 }
 
 static void commit_first(struct node *n, u64 index)
@@ -380,8 +381,10 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 			LOST("node %u: takes what a power cut left for corruption at %llu: %s", n->id,
 			     (unsigned long long)found->corrupt_index, found->why);
 	}
-	for (i = log->first; !n->rotten && i <= n->dur_last; i++)
-		if (i > log->last || raftblk_log_term(log, i) != n->dur_term[i])
+	/* what was cut may be gone or not, as the record that replaced it got through or not */
+	for (i = log->first; !n->rotten && i <= n->dur_last && i <= n->sh_last; i++)
+		if (n->sh_term[i] == n->dur_term[i] &&
+		    (i > log->last || raftblk_log_term(log, i) != n->dur_term[i]))
 			LOST("node %u: entry %llu of term %llu was durable and is not recovered", n->id,
 			     (unsigned long long)i, (unsigned long long)n->dur_term[i]);
 	if (n->rep.raft.proof_index)

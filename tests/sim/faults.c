@@ -36,6 +36,14 @@ static u64 some_while(void)
 	}
 }
 
+/* Of one that matters only when others have had the time to elect a leader. */
+static u64 long_while(void)
+{
+	u64 e = sim.set.params.raft.election_ns;
+
+	return chance(300) ? some_while() : rnd_range(2 * e, 8 * e);
+}
+
 /* ---- ends of faults ---- */
 
 
@@ -117,21 +125,37 @@ static void rot(struct node *n)
 		 chance(300));
 }
 
-static void crash(bool with_rot)
+static void crash(struct node *n, bool with_rot)
 {
-	struct node *n = random_node(true);
-
-	if (!n)
-		return;
 	node_power_cut(n);
 	if (with_rot)
 		rot(n);
 	sim_post(some_while(), boot_again, NULL, n);
 }
 
+static void trap_springs(struct event *ev)
+{
+	if (!sim.healing)
+		crash(ev->node, false);
+}
+
+/* The machine was to lose its power with a record on its way, and here is one. */
+void faults_record_written(struct node *n)
+{
+	if (!n->trapped)
+		return;
+	n->trapped = false;
+	sim_post(rnd(sim.set.disk_max * n->disk.slow), trap_springs, n, NULL)->life = n->life;
+}
+
 static void fault_crash(void)
 {
-	crash(false);
+	struct node *n = random_node(true);
+
+	if (n && chance(500))
+		n->trapped = true;
+	else if (n)
+		crash(n, false);
 }
 
 static void fault_all_crash(void)
@@ -165,12 +189,16 @@ static void fault_partition(void)
 	struct node *a, *b;
 
 	COUNT(partitions);
+	/* often it is the one that matters */
+	for_each_node(a)
+		if (a->up && a->rep.raft.role == RAFT_LEADER && chance(500))
+			side = 1U << a->slot;
 	trace("partition, sides %x", side);
 	for_each_node(a)
 		for_each_node(b)
 			if (((side >> a->slot) & 1) != ((side >> b->slot) & 1))
 				net_cut(a, b, true);
-	sim_post(some_while(), heal_all, NULL, NULL);
+	sim_post(long_while(), heal_all, NULL, NULL);
 }
 
 static void fault_oneway(void)
@@ -187,7 +215,7 @@ static void fault_oneway(void)
 	for_each_node(m)
 		if (m != a && (m == b || all))
 			net_cut(a, m, true);
-	sim_post(some_while(), join_links, NULL, a);
+	sim_post(long_while(), join_links, NULL, a);
 }
 
 static void fault_pause(void)
@@ -197,7 +225,7 @@ static void fault_pause(void)
 	if (!n || n->paused)
 		return;
 	node_pause(n);
-	sim_post(some_while(), resume, NULL, n);
+	sim_post(long_while(), resume, NULL, n);
 }
 
 static void fault_slow_disk(void)
@@ -238,7 +266,10 @@ static void fault_owner(void)
 
 static void fault_rot(void)
 {
-	crash(true);
+	struct node *n = random_node(true);
+
+	if (n)
+		crash(n, true);
 }
 
 static void (*const fault_kind[])(void) = {
@@ -347,6 +378,10 @@ void faults_heal(void)
 
 	trace("end of the faults");
 	sim.healing = true;
+	sim.set.drop = 0;
+	sim.set.duplicate = 0;
+	sim.set.reorder = 0;
+	sim.set.corrupt = 0;
 	net_heal();
 	for_each_node(n) {
 		n->disk.slow = 1;

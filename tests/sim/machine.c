@@ -200,6 +200,7 @@ static void node_gone(struct node *n)
 	n->up = false;
 	n->stopping = false;
 	n->paused = false;
+	n->trapped = false;
 	n->life++;
 	deferred_drop(n);
 	net_node_down(n);

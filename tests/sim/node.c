@@ -188,6 +188,7 @@ static void do_log_write(struct node *n, struct raftblk_log_write *w)
 		COUNT(wraps);
 	add_ring(op, w->pos, bytes / SECTOR);
 	disk_submit(op);
+	faults_record_written(n);
 }
 
 static void log_was_read(struct disk_op *op)

@@ -24,6 +24,7 @@ struct write {
 	u64 index;
 	u32 nsect;
 	bool zero;
+	bool proposed;
 	bool counted;		/* its effect is part of the sectors' floors */
 };
 
@@ -230,6 +231,15 @@ void oracle_read_done(u64 invoked, u64 sector, u32 nsect, const struct sight *si
 		}
 		sight_add(&sights[sector + i], value, invoked);
 	}
+}
+
+bool oracle_proposed(u64 id)
+{
+	struct write *w = write_by_id(id);
+	bool before = w->proposed;
+
+	w->proposed = true;
+	return before;
 }
 
 /* The history as committed: what every data area has to look like in the end. */

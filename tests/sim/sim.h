@@ -70,7 +70,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define SIM_COUNTERS(X) \
 	X(elections) X(leaders) X(cuts) X(wraps) X(crashes) X(all_crashes) X(clean_restarts) \
 	X(pauses) X(partitions) X(oneway_cuts) X(slow_disks) X(clock_drifts) \
-	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) X(promotions) \
+	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) \
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
 	X(writes) X(zeroes) X(reads) X(writes_maybe) X(writes_eio) X(io_timeouts) X(reproposed) \
 	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_failed) \
@@ -262,6 +262,7 @@ struct node {
 	bool up;
 	bool stopping;
 	bool paused;
+	bool trapped;		/* loses its power with the next record on its way */
 	bool behind;
 	bool stale;
 	bool rotten;		/* has lost records and not got them back yet */
@@ -371,6 +372,7 @@ enum fault {
 
 void faults_start(void);
 void faults_heal(void);
+void faults_record_written(struct node *n);
 void faults_joined(struct node *n, bool stale);
 
 /* ---- oracle.c: what clients may see ---- */
@@ -396,6 +398,7 @@ void oracle_new_owner(u64 session);
 void oracle_read_begin(u64 sector, u32 nsect, struct sight *sight);
 void oracle_read_done(u64 invoked, u64 sector, u32 nsect, const struct sight *sight,
 		      const u8 *buf);
+bool oracle_proposed(u64 id);		/* true if it was before */
 void oracle_commit(const struct raftblk_entry *e, u64 id, u64 index);
 const u8 *oracle_model(void);
 
