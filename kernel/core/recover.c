@@ -24,7 +24,6 @@
  * @config_fn: likewise
  * @config_ctx: likewise
  * @out: likewise
- * @start: where the walk began: the lap ends at @start + ring_sectors
  * @pos: next record
  * @prev_crc: CRC of the record before
  * @fresh: retained walk: the next record says by itself where the log begins
@@ -45,7 +44,6 @@ struct walk {
 	void (*config_fn)(void *ctx, u64 index, const void *payload);
 	void *config_ctx;
 	struct raftblk_recovered *out;
-	u64 start;
 	u64 pos;
 	u32 prev_crc;
 	bool fresh;
@@ -175,6 +173,12 @@ static bool rec_entries_ok(const struct walk *w, const struct raftblk_disk_recor
 	return sectors == le32_to_cpu(d->payload_sectors);
 }
 
+/* Nothing was written from here on while the checkpoint was the newest one. */
+static u64 lap_end(const struct walk *w)
+{
+	return w->ckpt->replay_pos + w->log->ring_sectors;
+}
+
 /* Does the record follow on the one before: in the ring, and in the log? */
 static bool rec_follows(const struct walk *w, const struct raftblk_disk_record *d)
 {
@@ -189,10 +193,8 @@ static bool rec_follows(const struct walk *w, const struct raftblk_disk_record *
 		return false;
 	if (le32_to_cpu(d->inflight_sectors) > w->pos)
 		return false;
-	end = w->pos + rec_sectors(w, d);
-	if (end > w->start + log->ring_sectors)
-		return false;
-	if (w->pos < w->ckpt->replay_pos && end > w->ckpt->replay_pos)
+	end = w->pos < w->ckpt->replay_pos ? w->ckpt->replay_pos : lap_end(w);
+	if (w->pos + rec_sectors(w, d) > end)
 		return false;
 	if (w->fresh)
 		return first <= applied;
@@ -397,9 +399,10 @@ static int walk_retained(struct walk *w)
 	u64 replay = w->ckpt->replay_pos;
 	u64 applied = w->ckpt->applied_index;
 	int err = 0;
+	u64 start;
 
 	while (w->pos < replay) {
-		w->start = w->pos;
+		start = w->pos;
 		w->fresh = true;
 		while (!err && w->pos < replay)
 			err = step(w);
@@ -410,7 +413,7 @@ static int walk_retained(struct walk *w)
 		w->out->discarded = true;
 		table_reset_applied(w);
 		/* A record that did not follow may be a beginning; the first of all was tried. */
-		if (w->pos == w->start)
+		if (w->pos == start)
 			w->pos += w->log->align_sectors;
 		err = next_retained(w, &w->pos);
 		if (err)
@@ -448,8 +451,6 @@ static int walk_replay(struct walk *w)
 		w->out->discarded = true;
 		table_reset_applied(w);
 	}
-	if (w->log->first > w->log->last)
-		w->start = w->pos;
 	while (!err)
 		err = step(w);
 	if (err != -EBADMSG)
@@ -493,7 +494,7 @@ static int scan_ahead(struct walk *w)
 	u64 at;
 	int err;
 
-	for (at = w->pos; at < w->start + w->log->ring_sectors; at += w->log->align_sectors) {
+	for (at = w->pos; at < lap_end(w); at += w->log->align_sectors) {
 		err = read_header(w, at);
 		if (!err)
 			find_evidence(w, at);
@@ -601,7 +602,6 @@ static int recover(struct walk *w, const struct raftblk_vote *vote)
 	table_reset_applied(w);
 	w->peak = w->log->last;
 	w->pos = w->ckpt->retain_pos;
-	w->start = w->pos;
 	err = walk_retained(w);
 	if (!err)
 		err = walk_replay(w);
