@@ -16,23 +16,24 @@
 #include "blk.h"
 #include "blk_internal.h"
 
-#define TABLE_BYTES	(32U << 10)	/* MBR, and GPT with 128 entries in 4 KiB sectors */
+/* MBR, header of the GPT and its 128 entries; what lies behind is no table any more. */
+#define TABLE_BYTES_512		(34 * 512)
+#define TABLE_BYTES_4096	(6 * 4096)
 
 static struct workqueue_struct *scan_wq;
 
 static int table_read(struct raftblk_disk *d, u32 *crc)
 {
-	u32 bytes = min_t(u64, TABLE_BYTES, get_capacity(d->gd) << SECTOR_SHIFT);
-	void *buf = kmalloc(TABLE_BYTES, GFP_KERNEL);
+	u32 bytes = d->vol->super.block_size == 512 ? TABLE_BYTES_512 : TABLE_BYTES_4096;
 	struct bio *bio;
+	void *buf;
 	int err;
 
+	if (bytes > get_capacity(d->gd) << SECTOR_SHIFT)
+		return -ENODATA;
+	buf = kmalloc(bytes, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	if (!bytes) {
-		kfree(buf);
-		return -ENODATA;
-	}
 	/* From kmalloc: physically contiguous, so it is one vector. */
 	bio = bio_alloc(d->gd->part0, 1, REQ_OP_READ | REQ_SYNC, GFP_KERNEL);
 	__bio_add_page(bio, virt_to_page(buf), bytes, offset_in_page(buf));
@@ -70,9 +71,11 @@ void raftblk_disk_scan_work(struct work_struct *work)
 	d->table_crc = crc;
 }
 
+/* Only while the disk is there: before it has been added nobody can read it. */
 void raftblk_disk_scan(struct raftblk_disk *d)
 {
-	if (!test_bit(RAFTBLK_VOL_DYING, &d->vol->flags))
+	if (test_bit(RAFTBLK_VOL_UP, &d->vol->flags) &&
+	    !test_bit(RAFTBLK_VOL_DYING, &d->vol->flags))
 		queue_work(scan_wq, &d->scan);
 }
 

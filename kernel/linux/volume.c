@@ -154,7 +154,7 @@ static void table_set_up(struct raftblk_volume *vol, bool up)
 	else
 		clear_bit(RAFTBLK_VOL_UP, &vol->flags);
 	if (!++raftblk_generation)
-		raftblk_generation = 1;
+		raftblk_generation++;
 	mutex_unlock(&raftblk_volumes_lock);
 }
 
@@ -349,8 +349,9 @@ static void tell_recovered(struct raftblk_volume *vol, const struct raftblk_reco
 		 rep->raft.term);
 	if (found->torn)
 		vol_info(vol, "an unfinished record at the end of the log was dropped\n");
+	/* Usual: their place was used again after the last checkpoint. */
 	if (found->discarded)
-		vol_warn(vol, "old records kept for others do not read well and were dropped\n");
+		vol_dbg(vol, "old records kept for others were dropped\n");
 	if (found->corrupt_index)
 		vol_err(vol, "the log is damaged at entry %llu: %s; does not vote before it has been fetched again\n",
 			found->corrupt_index, found->why ?: "unreadable");
@@ -423,6 +424,7 @@ static int load_replica(struct raftblk_volume *vol, void *buf, struct netlink_ex
 /* From here on others can reach the volume: peers, then users. */
 static int go_public(struct raftblk_volume *vol, struct netlink_ext_ack *extack)
 {
+	struct raftblk_state state;
 	int err;
 
 	err = raftblk_net_start(vol, extack);
@@ -436,6 +438,10 @@ static int go_public(struct raftblk_volume *vol, struct netlink_ext_ack *extack)
 		goto err_worker;
 	raftblk_debugfs_add(vol);
 	table_set_up(vol, true);
+	/* The event may have come before the disk was there. */
+	raftblk_volume_state(vol, &state, NULL);
+	if (state.leader)
+		raftblk_blk_changed(vol);
 	return 0;
 
 err_worker:

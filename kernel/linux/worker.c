@@ -272,6 +272,8 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		.b = act->event.b,
 	};
 
+	/* Whoever acts on the event sees the state it speaks of. */
+	publish_state(vol);
 	switch (ev.type) {
 	case RAFTBLK_EVENT_LEADER:
 		vol->behind = false;
@@ -301,7 +303,6 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 	default:
 		break;
 	}
-	publish_state(vol);
 	raftblk_netlink_event(vol, &ev);
 }
 
