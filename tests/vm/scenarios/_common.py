@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the scenarios have in common."""
+
+import time
+
+from rblab.compare import compare_data_areas
+
+VOLUME = 'vol0'
+DEVICE = '/dev/raftblk0'
+
+
+def expect(what, got, wanted=True):
+    if got != wanted:
+        raise AssertionError(f'{what}: {got!r}, expected {wanted!r}')
+
+
+def form(lab, log='64M', create=()):
+    """A volume on all machines, every member a voter."""
+    first = lab.form(create=['--log-size', log, *create])
+    lab.wait(lambda: len(voters(first)) == len(list(lab)), 60, 'all members to vote')
+    return first
+
+
+def voters(node):
+    return [m for m in node.status(VOLUME)['members'] if m['part'] == 'voter']
+
+
+def up(node):
+    """Bring the member up on a machine that was just started."""
+    node.load()
+    node.raftblk('up', '/dev/vda', timeout=120)
+
+
+def leader(lab, timeout=60):
+    """The machine that leads, once there is one."""
+    return lab.wait(lambda: lab.leader(VOLUME), timeout, 'a leader')
+
+
+def level(lab):
+    """Every member has applied what the leader has committed."""
+    states = [node.status(VOLUME) for node in lab if node.alive()]
+    leads = [s for s in states if s and s['role'] == 'leader']
+    return (len(leads) == 1 and all(states)
+            and {s['applied'] for s in states} == {leads[0]['last']})
+
+
+def caught_up(lab, timeout=120):
+    lab.wait(lambda: level(lab), timeout, 'all members to catch up')
+
+
+def finish(lab):
+    """All members level; take everything down; their data must be the same."""
+    caught_up(lab)
+    lab.unload_all()
+    for node in lab:
+        leaks = node.check_kmemleak()
+        expect(f'{node.name}: leaks', leaks.strip(), '')
+        node.poweroff(60)
+    expect('data areas that differ', compare_data_areas(lab), [])
+
+
+def opens(node, timeout=90):
+    """Open the device for writing, once; the exit code says how it went."""
+    return node.run(f'dd if=/dev/null of={DEVICE} conv=notrunc 2>&1', check=False,
+                    timeout=timeout)
+
+
+def wait_gone(lab, node):
+    """Until the others take over from a machine that has died."""
+    lab.wait(lambda: (lambda one: one and one is not node)(lab.leader(VOLUME)), 60,
+             f'another leader than {node.name}')
+
+
+def pause(seconds):
+    time.sleep(seconds)
