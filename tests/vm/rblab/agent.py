@@ -176,13 +176,16 @@ class Agent:
     def connect(self, timeout, alive=lambda: True):
         """Wait for the machine to answer."""
         end = time.monotonic() + timeout
-        while not self._take_port():
+        rest = None
+        while rest is None:
+            if self._take_port():
+                rest = self._greet(end, alive)
+                continue
             if not alive():
                 raise NodeDown(f'{self.name} is not running')
             if time.monotonic() > end:
                 raise NodeDown(f'{self.name}: no free port to the agent')
             time.sleep(0.01)
-        rest = self._greet(end, alive)
         threading.Thread(target=self._receive, args=(self._sock, rest),
                          daemon=True).start()
 
@@ -210,36 +213,46 @@ class Agent:
         return False
 
     def _greet(self, end, alive):
-        """Say hello until the answer is to this hello; return what follows."""
+        """Say hello until the answer is to this hello; return what follows.
+
+        None when the other side hung up, as a machine does that is being
+        replaced by its next start.
+        """
         nonce = os.urandom(8)
         answer = HEADER.pack(MAGIC, WELCOME, 0, 8) + nonce
         hello = HEADER.pack(MAGIC, HELLO, 0, 8) + nonce
         data = b''
-        self._sock.sendall(hello)
-        self._sock.settimeout(0.5)
         waited = 0
-        while answer not in data:
-            try:
-                got = self._sock.recv(65536)
-                if not got:
-                    raise OSError('closed')
-                data = data[-FRAME_MAX:] + got
-            except TimeoutError as error:
-                if time.monotonic() > end:
-                    self.close()
-                    raise NodeDown(f'{self.name} does not answer') from error
-                if not alive():
-                    self.close()
-                    raise NodeDown(f'{self.name} ended at boot') from error
-                waited += 1
-                if waited % 20 == 0:
-                    # An earlier client may have died within a frame: fill it.
-                    self._nudge(bytes(FRAME_MAX + 16) + hello)
-            except OSError as error:
-                self.close()
-                raise NodeDown(f'{self.name} ended at boot') from error
+        self._sock.settimeout(0.5)
+        try:
+            self._sock.sendall(hello)
+            while answer not in data:
+                try:
+                    got = self._sock.recv(65536)
+                    if not got:
+                        raise OSError('closed')
+                    data = data[-FRAME_MAX:] + got
+                except TimeoutError:
+                    waited += 1
+                    self._still_waiting(end, alive)
+                    if waited % 20 == 0:
+                        # A client may have died within a frame: fill it.
+                        self._nudge(bytes(FRAME_MAX + 16) + hello)
+        except OSError:
+            self._drop()
+            self._still_waiting(end, alive)
+            return None
         self._sock.settimeout(None)
         return data.partition(answer)[2]
+
+    def _still_waiting(self, end, alive):
+        """Raise when there is no point in waiting any longer."""
+        if not alive():
+            self._drop()
+            raise NodeDown(f'{self.name} ended at boot')
+        if time.monotonic() > end:
+            self._drop()
+            raise NodeDown(f'{self.name} does not answer')
 
     def _nudge(self, data):
         try:
@@ -253,6 +266,9 @@ class Agent:
     def close(self):
         """End the session; what it runs in the machine is killed there."""
         self._ended.set()
+        self._drop()
+
+    def _drop(self):
         sock, lock = self._sock, self._lock
         self._sock = self._lock = None
         if sock:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """A lab: some machines, their network, and what is known of them on disk."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ from .console import Findings
 from .kernel import Kernel
 from .net import Net
 from .node import Node
-from .process import Process, start_time
+from .process import Process
 
 
 class LabError(Exception):
@@ -55,7 +56,9 @@ class Lab:
         self.kernel = None
         self.initrd = None
         self.host = None
+        self._claimed = None
         self._boot_seconds = {}
+        self._begun = time.monotonic()
 
     # -- life --
 
@@ -79,10 +82,10 @@ class Lab:
     def up(self, say=lambda text: None):
         """Start everything; return when all machines answer."""
         sweep()
+        self._claim()
         if self.running():
             raise LabError(f'lab {self.name} is up already')
         about = self.about
-        about['owner'] = [os.getpid(), start_time(os.getpid())]
         self.kernel = (Kernel.debugging() if about['debug']
                        else Kernel.stock(about['kernel']))
         about['mem'] = about['mem'] or (768 if self.kernel.debug else 384)
@@ -108,6 +111,29 @@ class Lab:
             self.stop_all()
             raise
         return self
+
+    def _claim(self):
+        """Two processes must not bring up the same lab: ours until we end."""
+        os.makedirs(paths.LABS, exist_ok=True)
+        # pylint: disable-next=consider-using-with
+        self._claimed = open(f'{self.state}.lock', 'w', encoding='ascii')
+        try:
+            fcntl.flock(self._claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._claimed = None
+            raise LabError(f'lab {self.name} is in use by another process') from error
+
+    def abandoned(self):
+        """Whether no process that brought it up lives any more."""
+        if self._claimed:
+            return False
+        try:
+            self._claim()
+        except LabError:
+            return False
+        self._claimed.close()
+        self._claimed = None
+        return True
 
     def _fresh_state(self):
         self.stop_all()
@@ -216,13 +242,10 @@ class Lab:
             raise Findings(findings)
 
     def _report(self):
-        """After a failure: what the kernels said, and the last of each log."""
+        """After a failure: what the kernels said, and where to look."""
         for name, number, why, text in self.scan()[:20]:
             print(f'# {name}:{number}: {why}: {text}', file=sys.stderr)
-        for node in self.nodes:
-            print(f'# {node.console_path}', file=sys.stderr)
-            for line in console.tail(node.console_path, 12):
-                print(f'#   {line}', file=sys.stderr)
+        print(f'# logs and images are in {self.state}', file=sys.stderr)
 
     # -- what it consists of --
 
@@ -302,6 +325,10 @@ class Lab:
             if time.monotonic() > end:
                 raise TimedOut(f'{what} did not come true in {timeout} s')
             time.sleep(every)
+
+    def say(self, text):
+        """Tell what the test is about to do."""
+        print(f'# [{time.monotonic() - self._begun:5.1f}] {text}', flush=True)
 
     def allow(self, *patterns):
         """Kernel messages this test provokes: regular expressions."""
@@ -397,6 +424,5 @@ def sweep():
             continue
         if about.get('daemon'):
             continue
-        pid, born = about.get('owner') or (0, 0)
-        if lab.running() and start_time(pid) != born:
+        if lab.running() and lab.abandoned():
             lab.stop_all()

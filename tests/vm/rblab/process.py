@@ -18,9 +18,12 @@ def start_time(pid):
     try:
         with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as stat:
             fields = stat.read().rpartition(')')[2].split()
+        # A dead leader's other threads hold its files open a little longer.
+        if fields[0] in 'ZX' and len(os.listdir(f'/proc/{pid}/task')) < 2:
+            return None
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return None if fields[0] in 'ZX' else int(fields[19])
+    return int(fields[19])
 
 
 class Process:

@@ -8,7 +8,7 @@ from rblab import NodeDown
 
 LAB = {'nodes': 3, 'disk': '32M', 'extra_disks': {'log': '8M'}}
 MODULE = False
-TIMEOUT = 240
+TIMEOUT = 600
 
 FILL = 'yes {} | tr -d "\\n" | dd of=/dev/vda bs=64k count={} {} 2>/dev/null'
 
