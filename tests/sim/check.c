@@ -300,6 +300,18 @@ static void check_commit(struct node *n)
 
 /* ---- roles ---- */
 
+/* While one counts on its lease there must be no newer leader: its reads would be stale. */
+static void check_leases(struct node *n)
+{
+	struct node *m;
+
+	for_each_node(m)
+		if (m->up && m->rep.raft.term < n->rep.raft.term &&
+		    raft_lease_valid(&m->rep.raft, node_now(m)))
+			LOST("Lease: node %u leads term %llu while the lease of node %u holds", n->id,
+			     (unsigned long long)n->rep.raft.term, m->id);
+}
+
 static void check_leader(struct node *n)
 {
 	u64 term = n->rep.raft.term;
@@ -311,6 +323,7 @@ static void check_leader(struct node *n)
 		LOST("Election Safety: nodes %u and %u both lead term %llu",
 		     node[leader_of[term] - 1].id, n->id, (unsigned long long)term);
 	leader_of[term] = n->slot + 1;
+	check_leases(n);
 	for (i = max(n->rep.log.first, 1ULL); i <= nr_committed; i++)
 		if (committed[i].by_term < term &&
 		    (i > n->sh_last || n->sh_term[i] != committed[i].reg->e.term))
