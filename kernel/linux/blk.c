@@ -14,6 +14,7 @@
 #define MAX_ZERO_BYTES	(256U << 20)
 /* Data of writes that have not ended, at most; more waits in the block layer. */
 #define WRITE_BUDGET	(32U << 20)
+#define WRITE_BUDGET_SHARE	32	/* and at most this part of the memory */
 
 static int raftblk_major;
 
@@ -39,7 +40,7 @@ static struct request *blk_request(struct raftblk_blk_req *br)
  */
 static bool blk_charge(struct raftblk_disk *d, u32 bytes)
 {
-	if (atomic64_add_return(bytes, &d->charged) <= WRITE_BUDGET)
+	if (atomic64_add_return(bytes, &d->charged) <= d->budget)
 		return true;
 	atomic64_sub(bytes, &d->charged);
 	return false;
@@ -274,6 +275,8 @@ int raftblk_blk_alloc(struct raftblk_volume *vol, struct netlink_ext_ack *extack
 		goto err_set;
 	}
 	d->gd = gd;
+	d->budget = clamp_t(u64, ((u64)totalram_pages() << PAGE_SHIFT) / WRITE_BUDGET_SHARE,
+			    RAFTBLK_PAYLOAD_MAX_BYTES, WRITE_BUDGET);
 	gd->major = raftblk_major;
 	gd->first_minor = vol->minor;
 	gd->minors = 1;

@@ -12,6 +12,7 @@
  * struct raftblk_disk - the disk of a volume
  * @gd: referenced until raftblk_blk_remove(); openers may keep it longer
  * @charged: bytes of writes that have not ended
+ * @budget: as many at most
  * @openers: of any kind; gd->open_mutex
  * @session: somebody may write, see blk.h; gd->open_mutex
  * @close_task: tells the replica that the session is over; free whenever a
@@ -23,6 +24,7 @@ struct raftblk_disk {
 	struct gendisk *gd;
 	struct blk_mq_tag_set set;
 	atomic64_t charged;
+	u64 budget;
 	u32 openers;
 	bool session;
 	struct raftblk_task close_task;

@@ -18,6 +18,12 @@
 #define RX_ENTRIES	2
 #define STRUCTS		16
 
+/*
+ * Without waiting, and without the emergency reserves that reclaim itself may
+ * use: who reclaims may be the submitter.
+ */
+#define GFP_EASY	(GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC)
+
 static struct kmem_cache *small_cache;
 static struct kmem_cache *large_cache;
 
@@ -114,15 +120,14 @@ static void payload_free(struct raftblk_payload *p)
 struct raftblk_payload *raftblk_payload_alloc(struct raftblk_volume *vol, u32 bytes)
 {
 	struct raftblk_payload_pool *pool = &vol->pool;
-	const gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN;
 	u32 nr_pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	struct raftblk_payload *p;
 
 	if (!bytes || bytes > RAFTBLK_PAYLOAD_MAX_BYTES)
 		return NULL;
-	p = payload_new(pool, &pool->rx, bytes, gfp);
+	p = payload_new(pool, &pool->rx, bytes, GFP_EASY);
 	while (p && p->nr_pages < nr_pages) {
-		struct page *page = mempool_alloc(&pool->rx.pages, gfp);
+		struct page *page = mempool_alloc(&pool->rx.pages, GFP_EASY);
 
 		if (!page) {
 			payload_free(p);
@@ -185,13 +190,41 @@ u32 raftblk_payload_crc(const struct raftblk_payload *p)
 	return crc;
 }
 
+/*
+ * From here on the reserve is waited for.  Most of it may be held by the log's
+ * cache, so the worker has to know (see relieve()); as long as somebody waits
+ * it goes on giving back.
+ */
+static void tx_wait_begin(struct raftblk_payload_pool *pool)
+{
+	atomic_inc(&pool->waiting);
+	raftblk_volume_kick(pool->vol);
+}
+
+static void tx_wait_end(struct raftblk_payload_pool *pool)
+{
+	atomic_dec(&pool->waiting);
+}
+
+static struct raftblk_payload *tx_new(struct raftblk_payload_pool *pool, u32 bytes)
+{
+	struct raftblk_payload *p = payload_new(pool, &pool->tx, bytes, GFP_EASY);
+
+	if (likely(p))
+		return p;
+	tx_wait_begin(pool);
+	p = payload_new(pool, &pool->tx, bytes, GFP_NOIO);
+	tx_wait_end(pool);
+	return p;
+}
+
 /* Fill up with pages: the ordinary ones first, the reserve only when these have run out. */
-static void payload_add_tx_pages(struct raftblk_payload *p, u32 nr_pages)
+static void tx_add_pages(struct raftblk_payload *p, u32 nr_pages)
 {
 	struct raftblk_payload_pool *pool = p->pool;
 
 	while (p->nr_pages < nr_pages) {
-		struct page *page = alloc_page(GFP_NOWAIT | __GFP_NOWARN);
+		struct page *page = alloc_page(GFP_EASY);
 
 		if (!page)
 			break;
@@ -199,10 +232,12 @@ static void payload_add_tx_pages(struct raftblk_payload *p, u32 nr_pages)
 	}
 	if (likely(p->nr_pages == nr_pages))
 		return;
+	tx_wait_begin(pool);
 	mutex_lock(&pool->tx_lock);
 	while (p->nr_pages < nr_pages)
 		p->page[p->nr_pages++] = mempool_alloc(&pool->tx.pages, GFP_NOIO);
 	mutex_unlock(&pool->tx_lock);
+	tx_wait_end(pool);
 }
 
 struct raftblk_payload *raftblk_payload_from_request(struct raftblk_volume *vol,
@@ -217,8 +252,8 @@ struct raftblk_payload *raftblk_payload_from_request(struct raftblk_volume *vol,
 
 	if (WARN_ON_ONCE(!bytes || bytes > RAFTBLK_PAYLOAD_MAX_BYTES))
 		return NULL;
-	p = payload_new(&vol->pool, &vol->pool.tx, bytes, GFP_NOIO);
-	payload_add_tx_pages(p, DIV_ROUND_UP(bytes, PAGE_SIZE));
+	p = tx_new(&vol->pool, bytes);
+	tx_add_pages(p, DIV_ROUND_UP(bytes, PAGE_SIZE));
 
 	rq_for_each_segment(bv, rq, iter) {
 		u8 *src = bvec_kmap_local(&bv);

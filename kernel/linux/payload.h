@@ -63,6 +63,7 @@ struct raftblk_payload_reserve {
  * @tx_lock: one at a time digs into @tx.  Without it two requests could each
  *	hold a part of the reserve and wait for the rest.
  * @starved: the worker was turned away; the next free kicks it
+ * @waiting: requests that wait for memory
  */
 struct raftblk_payload_pool {
 	struct raftblk_volume *vol;
@@ -70,7 +71,14 @@ struct raftblk_payload_pool {
 	struct raftblk_payload_reserve rx;
 	struct mutex tx_lock;
 	atomic_t starved;
+	atomic_t waiting;
 };
+
+/* Is anybody short of memory that the log's cache could give back? */
+static inline bool raftblk_payload_pool_short(const struct raftblk_payload_pool *pool)
+{
+	return atomic_read(&pool->starved) || atomic_read(&pool->waiting);
+}
 
 int raftblk_payload_pool_init(struct raftblk_payload_pool *pool, struct raftblk_volume *vol);
 void raftblk_payload_pool_exit(struct raftblk_payload_pool *pool);

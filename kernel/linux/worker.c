@@ -388,13 +388,12 @@ static void take_ended(struct raftblk_volume *vol)
 }
 
 /*
- * The worker was turned away for lack of memory: give back what is only kept
- * to save reading it again.  What is not durable or being applied stays, and
- * goes by itself.
+ * Memory is short: give back what is only kept to save reading it again.  What
+ * is not durable or being applied stays, and goes by itself.
  */
 static void relieve(struct raftblk_volume *vol)
 {
-	if (unlikely(atomic_read(&vol->pool.starved)))
+	if (unlikely(raftblk_payload_pool_short(&vol->pool)))
 		raftblk_log_trim_cache(&vol->replica.log, 0);
 }
 
