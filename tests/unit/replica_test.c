@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The replica, step by step: what ends when, with which status, and what must not happen. */
-#include "../../kernel/core/crc.h"
 #include "replica_world.h"
-
-#define W1 (&world[1])
-#define W2 (&world[2])
-#define W3 (&world[3])
-#define BIT_ACT(x) (1U << RAFTBLK_ACT_##x)
 
 static void start_all(u32 n)
 {
@@ -18,31 +12,9 @@ static void start_all(u32 n)
 		world_start(&world[i]);
 }
 
-/* The request must have ended so; then it is gone. */
-static void ended(struct raftblk_req *req, int status)
-{
-	check(req->state == RAFTBLK_REQ_ENDED);
-	check(req->status == status);
-	if (req->state == RAFTBLK_REQ_ENDED)
-		free(req);
-}
-
 static void write_ok(struct world *w, u64 sector, u32 nsect, u8 fill)
 {
 	ended(submit(w, RAFTBLK_OP_WRITE, sector, nsect, fill), 0);
-}
-
-static u32 entries_at(struct world *w, u64 sector)
-{
-	u32 n = 0;
-	u64 i;
-
-	for (i = w->rep.log.first; i <= w->rep.log.last; i++) {
-		const struct raftblk_entry *e = raftblk_log_entry(&w->rep.log, i);
-
-		n += raftblk_entry_is_data(e) && e->sector == sector;
-	}
-	return n;
 }
 
 static bool alone(void)
@@ -58,7 +30,7 @@ static bool alone(void)
 
 /* ---- one member ---- */
 
-static void test_write_read(void)
+REPLICA_TEST(write_read, "a write is done at commit and read before it is applied")
 {
 	struct raftblk_open second;
 	int i;
@@ -79,7 +51,7 @@ static void test_write_read(void)
 	check(W1->rep.applied == W1->rep.raft.commit);
 }
 
-static void test_overlay(void)
+REPLICA_TEST(overlay, "a read is pieced together, newest first")
 {
 	static const u8 want[8] = { 1, 1, 2, 0, 2, 1, 1, 0 };
 	struct raftblk_req *req;
@@ -102,7 +74,7 @@ static void test_overlay(void)
 		check(W1->data[i * 512] == want[i]);
 }
 
-static void test_apply_order(void)
+REPLICA_TEST(apply_order, "overlapping entries are applied in order, others at once")
 {
 	u64 base;
 
@@ -125,7 +97,7 @@ static void test_apply_order(void)
 	check(read_byte(W1, 3) == 3);
 }
 
-static void test_too_many_pieces(void)
+REPLICA_TEST(too_many_pieces, "a read of too many pieces waits for apply")
 {
 	struct raftblk_req *req;
 	u32 i;
@@ -143,7 +115,7 @@ static void test_too_many_pieces(void)
 	ended(req, 0);
 }
 
-static void test_not_durable(void)
+REPLICA_TEST(not_durable, "nothing is done or applied before it is durable")
 {
 	struct raftblk_req *req;
 
@@ -157,7 +129,7 @@ static void test_not_durable(void)
 	ended(req, 0);
 }
 
-static void test_refused(void)
+REPLICA_TEST(refused, "what is malformed or has no right is refused")
 {
 	start_all(1);
 	lead(W1);
@@ -170,7 +142,7 @@ static void test_refused(void)
 	ended(submit(W1, RAFTBLK_OP_ZERO, 0, 0, 1), -EINVAL);
 }
 
-static void test_checkpoint(void)
+REPLICA_TEST(checkpoint, "a checkpoint covers what was applied before the flush")
 {
 	u64 applied, generation;
 
@@ -196,7 +168,7 @@ static void test_checkpoint(void)
 	check(W1->rep.ckpt.generation == generation);	/* nothing new to note */
 }
 
-static void test_restart(void)
+REPLICA_TEST(restart, "what was committed is there after a crash, the owner is not")
 {
 	check(alone());
 	write_ok(W1, 0, 8, 1);
@@ -218,7 +190,7 @@ static void test_restart(void)
 	check(W1->rep.owner_node == 0);		/* nobody here has it open any more */
 }
 
-static void test_ring_full(void)
+REPLICA_TEST(ring_full, "the ring is used over and over")
 {
 	u32 i;
 
@@ -234,7 +206,7 @@ static void test_ring_full(void)
 	check(read_byte(W1, 15 * 64) == (u8)399);
 }
 
-static void test_fault(void)
+REPLICA_TEST(fault, "after a failed write it says nothing any more")
 {
 	struct raftblk_req *req;
 	u32 sent;
@@ -259,7 +231,7 @@ static void test_fault(void)
 	check(raft_leads(&W2->rep.raft) || raft_leads(&W3->rep.raft));
 }
 
-static void test_read_failed(void)
+REPLICA_TEST(read_failed, "a read that fails is no fault")
 {
 	check(alone());
 	write_ok(W1, 0, 1, 1);
@@ -269,7 +241,7 @@ static void test_read_failed(void)
 	check(read_byte(W1, 0) == 1);
 }
 
-static void test_stop(void)
+REPLICA_TEST(stop, "stop ends everything")
 {
 	struct raftblk_req *w, *r;
 
@@ -293,7 +265,7 @@ static void test_stop(void)
 
 /* ---- several members ---- */
 
-static void test_failover_keeps(void)
+REPLICA_TEST(failover_keeps, "requests outlive a change of leader, once each")
 {
 	struct raftblk_req *req, *later;
 
@@ -319,7 +291,7 @@ static void test_failover_keeps(void)
 	check(events(W1, RAFTBLK_EVENT_FENCED) == 0);
 }
 
-static void test_fenced(void)
+REPLICA_TEST(fenced, "who lost the right gets EIO until it has closed")
 {
 	struct raftblk_open open;
 	struct raftblk_req *req, *read;
@@ -366,7 +338,7 @@ static void test_fenced(void)
 	write_ok(W1, 0, 1, 8);
 }
 
-static void test_busy_while_owner_follows(void)
+REPLICA_TEST(busy_while_owner_follows, "EBUSY while another holds the device, leader or not")
 {
 	struct raftblk_open open;
 	u32 i;
@@ -387,7 +359,7 @@ static void test_busy_while_owner_follows(void)
 	check(events(W1, RAFTBLK_EVENT_FENCED) == 0);
 }
 
-static void test_open_times_out(void)
+REPLICA_TEST(open_times_out, "an open gives up at its deadline")
 {
 	struct raftblk_open open = { .deadline = now + 700 * MS };
 
@@ -401,7 +373,7 @@ static void test_open_times_out(void)
 	check(W1->opened == &open && open.status == -ETIMEDOUT);
 }
 
-static void test_follower_read(void)
+REPLICA_TEST(follower_read, "a follower asks the leader, and asks again")
 {
 	struct raftblk_req *req;
 
@@ -423,7 +395,7 @@ static void test_follower_read(void)
 	ended(req, 0);
 }
 
-static void test_io_timeout(void)
+REPLICA_TEST(io_timeout, "io-timeout ends what waits")
 {
 	struct raftblk_req *w, *r;
 	u32 i;
@@ -448,7 +420,7 @@ static void test_io_timeout(void)
 	ended(r, -ETIMEDOUT);
 }
 
-static void test_lagging_peer(void)
+REPLICA_TEST(lagging_peer, "a peer that lags is served from the ring, each entry read once")
 {
 	u32 i;
 
@@ -472,7 +444,7 @@ static void test_lagging_peer(void)
 	check(W1->rep.nr_pins == 0);
 }
 
-static void test_join(void)
+REPLICA_TEST(join, "join, repeated join, promotion, too late to join")
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN }, again;
 	u32 i;
@@ -522,7 +494,7 @@ static void test_join(void)
 	check(W1->rep.raft.config.nr == 2 && raftblk_member_votes(&W1->rep.raft.config.member[1]));
 }
 
-static void test_transfer(void)
+REPLICA_TEST(transfer, "leadership is handed over on request")
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_TRANSFER, .to = 3 };
 
@@ -542,213 +514,8 @@ static void test_transfer(void)
 	check(c.status == -EREMOTE && c.leader == 3);
 }
 
-/* ---- one member whose peers the test plays ---- */
-
-static void tell(struct raftblk_msg m, u32 from)
-{
-	m.from = from;
-	m.to = 1;
-	raftblk_replica_receive(&W1->rep, now, &m);
-	world_run(W1);
-}
-
-/* W1 of three, elected by 2, which has everything W1 has. */
-static void lead_by_hand(void)
-{
-	struct raft *r = &W1->rep.raft;
-	u32 ms;
-
-	for (ms = 0; ms < 5000 && r->role == RAFT_FOLLOWER; ms++)
-		pass(1);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_PREVOTE_RESP, .term = r->term,
-				   .ctx = r->term + 1 }, 2);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_VOTE_RESP, .term = r->term,
-				   .ctx = r->term }, 2);
-	check(r->role == RAFT_LEADER);
-}
-
-static void ack_all(u32 from)
-{
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND_RESP, .term = W1->rep.raft.term,
-				   .index = W1->rep.log.last }, from);
-}
-
-/* W1 leads, owns, and has a write in its log that nobody else has acknowledged. */
-static struct raftblk_req *lonely_write(void)
-{
-	struct raftblk_open open;
-	struct raftblk_req *req;
-
-	world_make(1, 3);
-	world_start(W1);
-	lead_by_hand();
-	ack_all(2);
-	check(raft_leads(&W1->rep.raft));
-	check(open_now(W1, &open) == 1);
-	ack_all(2);
-	check(open.status == 0 && W1->rep.token);
-	req = submit(W1, RAFTBLK_OP_WRITE, 3, 1, 0x33);
-	check(req->state == RAFTBLK_REQ_PROPOSED);
-	return req;
-}
-
-/* 3 leads a later term without having the write: it is cut. */
-static void cut_by_3(struct raftblk_req *req)
-{
-	struct raft *r = &W1->rep.raft;
-	struct raftblk_entry noop = { .op = RAFTBLK_OP_NOOP, .term = r->term + 1 };
-
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = r->term + 1,
-				   .index = req->index - 1, .nr = 1, .ent = &noop,
-				   .log_term = raftblk_log_term(&W1->rep.log, req->index - 1),
-				   .commit = req->index - 1 }, 3);
-	check(W1->rep.log.last == req->index);
-	check(req->state == RAFTBLK_REQ_WAITING);
-}
-
-static void test_cut_entry_returns(void)
-{
-	struct raftblk_req *req = lonely_write();
-	u64 index = req->index, term = req->term;
-	struct raftblk_entry ent[2];
-
-	ent[0] = *raftblk_log_entry(&W1->rep.log, index);
-	cut_by_3(req);
-	/* 2 had it, leads next, and commits it. */
-	ent[0].payload = payload_new(512, 0x33);
-	ent[1] = (struct raftblk_entry){ .op = RAFTBLK_OP_NOOP, .term = term + 2 };
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = term + 2, .index = index - 1,
-				   .log_term = term, .nr = 2, .ent = ent, .commit = 0 }, 2);
-	check(req->state == RAFTBLK_REQ_PROPOSED);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = term + 2,
-				   .commit = index + 1 }, 2);
-	ended(req, 0);
-	lead_by_hand();
-	ack_all(2);
-	check(entries_at(W1, 3) == 1);
-	check(W1->rep.token && raftblk_replica_is_writer(&W1->rep));
-}
-
-static void test_cut_entry_proposed_once(void)
-{
-	struct raftblk_req *req = lonely_write();
-	struct raftblk_req *next = submit(W1, RAFTBLK_OP_WRITE, 3, 1, 0x44);
-	u64 index = req->index;
-
-	cut_by_3(req);
-	check(next->state == RAFTBLK_REQ_WAITING);
-	lead_by_hand();
-	/* Not before the own no-op is committed: another leader may still have it. */
-	check(req->state == RAFTBLK_REQ_WAITING);
-	ack_all(2);
-	check(req->state == RAFTBLK_REQ_PROPOSED && req->index > index);
-	check(next->index == req->index + 1);
-	check(entries_at(W1, 3) == 2);
-	ack_all(2);
-	ended(req, 0);
-	ended(next, 0);
-}
-
-static void test_cut_owner(void)
-{
-	struct raftblk_req *req = lonely_write();
-	u64 term = req->term, token = W1->rep.token;
-	struct raftblk_entry ent[2] = {
-		{ .op = RAFTBLK_OP_NOOP, .term = term + 1 },
-		{ .op = RAFTBLK_OP_OWNER, .sector = 3, .term = term + 1 },
-	};
-	struct raftblk_entry noop = { .op = RAFTBLK_OP_NOOP, .term = term + 2 };
-	u64 index = req->index;
-
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = term + 1, .index = index - 1,
-				   .log_term = term, .nr = 2, .ent = ent, .commit = index - 1 }, 3);
-	/* Another owner, but not committed: nobody is fenced, nothing is proposed. */
-	check(W1->rep.log_owner_node == 3 && W1->rep.log_owner_token == index + 1);
-	check(W1->rep.token == token && !W1->rep.fenced);
-	check(req->state == RAFTBLK_REQ_WAITING);
-	/* It is replaced: the right was never lost. */
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = term + 2, .index = index - 1,
-				   .log_term = term, .nr = 1, .ent = &noop, .commit = index }, 2);
-	check(W1->rep.log_owner_node == 1 && W1->rep.log_owner_token == token);
-	lead_by_hand();
-	ack_all(2);
-	check(req->state == RAFTBLK_REQ_PROPOSED);
-	ack_all(2);
-	ended(req, 0);
-}
-
-/* A lease that ended while the read was with the disk: it does not count. */
-static void test_read_recheck(void)
-{
-	struct raftblk_req *req = lonely_write(), *read;
-
-	ack_all(2);
-	ended(req, 0);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT_RESP, .term = W1->rep.raft.term,
-				   .index = W1->rep.log.last, .sent_at = now }, 2);
-	W1->hold = BIT_ACT(READ);
-	read = submit(W1, RAFTBLK_REQ_READ, 3, 1, 0);
-	check(read->state == RAFTBLK_REQ_READING);
-	now += 900 * MS;
-	world_complete(W1, 0);
-	check(read->state == RAFTBLK_REQ_RECHECK);
-	/* An answer to a heartbeat that was sent before confirms nothing. */
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT_RESP, .term = W1->rep.raft.term,
-				   .index = W1->rep.log.last, .sent_at = now - 850 * MS,
-				   .ctx = W1->rep.raft.read_round - 1 }, 2);
-	check(read->state == RAFTBLK_REQ_RECHECK);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT_RESP, .term = W1->rep.raft.term,
-				   .index = W1->rep.log.last, .sent_at = now,
-				   .ctx = W1->rep.raft.read_round }, 2);
-	check(((u8 *)(read + 1))[0] == 0x33);
-	ended(read, 0);
-}
-
-static void test_read_deposed(void)
-{
-	struct raftblk_req *req = lonely_write(), *read;
-
-	ack_all(2);
-	ended(req, 0);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT_RESP, .term = W1->rep.raft.term,
-				   .index = W1->rep.log.last, .sent_at = now }, 2);
-	W1->hold = BIT_ACT(READ);
-	read = submit(W1, RAFTBLK_REQ_READ, 3, 1, 0);
-	check(read->state == RAFTBLK_REQ_READING);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = W1->rep.raft.term + 1 }, 3);
-	check(W1->rep.raft.role == RAFT_FOLLOWER);
-	world_complete(W1, 0);
-	check(read->state == RAFTBLK_REQ_WAITING);
-	raftblk_replica_stop(&W1->rep, now);
-	world_run(W1);
-	ended(read, -ESHUTDOWN);
-}
-
-static void test_vote_slots(void)
-{
-	u32 i;
-
-	world_make(1, 3);
-	world_start(W1);
-	W1->hold = BIT_ACT(VOTE_WRITE);
-	pass(1001);	/* votes are withheld at first */
-	for (i = 0; i < 2; i++)
-		tell((struct raftblk_msg){ .type = RAFTBLK_MSG_VOTE_REQ, .term = 5 + i,
-					   .flags = RAFTBLK_MSG_F_TRANSFER }, 2 + i);
-	check(W1->nr_held == 1);
-	W1->hold = 0;
-	check(W1->held[0].vote.term == 5);
-	world_complete(W1, 0);
-	check(W1->count[RAFTBLK_ACT_VOTE_WRITE] == 2);
-	/* Each in a slot of its own: the older of both is whole if the newer is torn. */
-	check(W1->vote[0].generation && W1->vote[1].generation);
-	check((W1->vote[0].term == 5 && W1->vote[1].term == 6) ||
-	      (W1->vote[0].term == 6 && W1->vote[1].term == 5));
-	check(W1->rep.raft.vote_wanted == W1->rep.raft.vote_durable);
-}
-
 /* A durable record rots: this is on disk before the member does anything else. */
-static void test_proof(void)
+REPLICA_TEST(proof, "a loss is noted on disk before anything else")
 {
 	u64 pos;
 	u32 i;
@@ -780,37 +547,57 @@ static void test_proof(void)
 	check(events(W3, RAFTBLK_EVENT_FAULT) == 0);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(void);
-} tests[] = {
-#define T(name) { #name, test_ ## name }
-	T(write_read), T(overlay), T(apply_order), T(too_many_pieces), T(not_durable),
-	T(refused), T(checkpoint), T(restart), T(ring_full), T(fault), T(read_failed), T(stop),
-	T(failover_keeps), T(fenced), T(busy_while_owner_follows), T(open_times_out),
-	T(follower_read), T(io_timeout), T(lagging_peer), T(join), T(transfer),
-	T(cut_entry_returns), T(cut_entry_proposed_once), T(cut_owner),
-	T(read_recheck), T(read_deposed), T(vote_slots), T(proof),
-};
-
-int main(void)
+REPLICA_TEST(slow_disk, "committed by the others is done, but not applied before durable here")
 {
-	bool failed = false;
-	u32 i;
+	start_all(3);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	W1->hold = BIT_ACT(LOG_WRITE);
+	ended(submit(W1, RAFTBLK_OP_WRITE, 5, 1, 1), 0);
+	pass(100);
+	check(W1->rep.raft.commit > W1->rep.log.durable);
+	check(W1->rep.applying == 0 && W1->data[5 * 512] == 0);
+	check(read_byte(W1, 5) == 1);
+	world_complete(W1, 0);
+	check(W1->data[5 * 512] == 1);
+}
 
-	printf("1..%zu\n", ARRAY_SIZE(tests));
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		failures = 0;
-		now = 1000 * MS;
-		tests[i].run();
-		world_free_all();
-		if (payloads)
-			printf("# %u payloads leaked\n", payloads);
-		printf("%s %u - replica: %s\n", failures || payloads ? "not ok" : "ok", i + 1,
-		       tests[i].name);
-		failed |= failures || payloads;
-		payloads = 0;
-		memset(world, 0, sizeof(world));
-	}
-	return failed;
+REPLICA_TEST(config_from_log, "members are known again from the log alone")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN };
+
+	check(alone());
+	W1->hold = BIT_ACT(FLUSH);	/* no checkpoint */
+	memset(c.member.incarnation, 0x77, 16);
+	c.member.addr.family = 4;
+	raftblk_replica_change(&W1->rep, now, &c);
+	world_run(W1);
+	check(c.status == 0);
+	world_crash(W1);
+	W1->hold = 0;
+	world_start(W1);
+	check(W1->rep.ckpt.config.nr == 1);
+	check(W1->rep.raft.config.nr == 2 && W1->rep.raft.config.next_id == 3);
+	lead(W1);
+	check(W1->rep.applied_config.nr == 2);
+	check(W1->rep.applied_config.index == W1->rep.raft.config.index);
+}
+
+REPLICA_TEST(applied_ahead, "what is applied ahead of others is read from the data area")
+{
+	world_make(1, 1);
+	W1->params.cache_bytes = 512;
+	world_start(W1);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	W1->hold = BIT_ACT(APPLY);
+	write_ok(W1, 0, 4, 1);
+	write_ok(W1, 100, 1, 2);
+	write_ok(W1, 102, 1, 3);
+	world_complete(W1, 1);
+	write_ok(W1, 104, 1, 4);
+	check(W1->rep.applied + 1 < W1->rep.apply_next);
+	check(!raftblk_log_entry(&W1->rep.log, W1->rep.log.last - 2)->payload);
+	check(read_byte(W1, 100) == 2);
+	check(read_byte(W1, 0) == 1);
 }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../../kernel/core/crc.h"
 #include "replica_world.h"
 
 struct world world[4];
 u64 now;
-u32 payloads;
-int failures;
+int world_failures;
+static u32 payloads;	/* that are alive */
 
 /* ---- payloads ---- */
 
-struct raftblk_payload *payload_new(u32 bytes, u8 fill)
+struct raftblk_payload *world_payload(u32 bytes, u8 fill)
 {
 	struct raftblk_payload *p = malloc(sizeof(*p));
 
@@ -26,7 +25,7 @@ static void payload_get(struct raftblk_payload *p)
 	p->refs++;
 }
 
-void payload_put(struct raftblk_payload *p)
+static void payload_put(struct raftblk_payload *p)
 {
 	if (!p->refs)
 		abort();
@@ -40,7 +39,7 @@ void payload_put(struct raftblk_payload *p)
 static struct raftblk_payload *payload_alloc(void *ctx, u32 bytes)
 {
 	(void)ctx;
-	return payload_new(bytes, 0);
+	return world_payload(bytes, 0);
 }
 
 static void *payload_map(struct raftblk_payload *p)
@@ -171,13 +170,23 @@ void world_stop(struct world *w)
 	world_crash(w);
 }
 
-void world_free_all(void)
+void world_begin(void)
+{
+	memset(world, 0, sizeof(world));
+	now = 1000 * MS;
+	payloads = 0;
+	world_failures = 0;
+}
+
+void world_end(void)
 {
 	u32 i;
 
 	for (i = 1; i < ARRAY_SIZE(world); i++)
 		if (world[i].up)
 			world_stop(&world[i]);
+	CHECK_EQ(world_failures, 0);
+	CHECK_EQ(payloads, 0);
 }
 
 static void apply(struct world *w, const struct raftblk_entry *e)
@@ -209,7 +218,7 @@ static void fill_read(struct world *w, struct raftblk_req *req)
 
 static void log_read(struct world *w, const struct raftblk_action *a, int status)
 {
-	struct raftblk_payload *p = payload_new(a->entry.bytes, 0);
+	struct raftblk_payload *p = world_payload(a->entry.bytes, 0);
 
 	ring_copy(w, a->entry.pos, p->data, a->entry.bytes, false);
 	if (!status && raftblk_crc(p->data, p->bytes) != a->entry.crc)
@@ -402,7 +411,7 @@ struct raftblk_req *submit(struct world *w, u8 op, u64 sector, u32 nsect, u8 fil
 	req->sector = sector;
 	req->nsect = nsect;
 	if (op == RAFTBLK_OP_WRITE) {
-		req->payload = payload_new(nsect * 512, fill);
+		req->payload = world_payload(nsect * 512, fill);
 		req->crc = raftblk_crc(req->payload->data, nsect * 512);
 	}
 	raftblk_replica_submit(&w->rep, now, req);
@@ -439,5 +448,26 @@ u32 events(const struct world *w, enum raftblk_event_type type)
 
 	for (i = 0; i < w->nr_event; i++)
 		n += w->event[i].type == type;
+	return n;
+}
+
+void ended(struct raftblk_req *req, int status)
+{
+	check(req->state == RAFTBLK_REQ_ENDED);
+	check(req->status == status);
+	if (req->state == RAFTBLK_REQ_ENDED)
+		free(req);
+}
+
+u32 entries_at(struct world *w, u64 sector)
+{
+	u32 n = 0;
+	u64 i;
+
+	for (i = w->rep.log.first; i <= w->rep.log.last; i++) {
+		const struct raftblk_entry *e = raftblk_log_entry(&w->rep.log, i);
+
+		n += raftblk_entry_is_data(e) && e->sector == sector;
+	}
 	return n;
 }

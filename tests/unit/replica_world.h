@@ -7,9 +7,7 @@
 #ifndef REPLICA_WORLD_H
 #define REPLICA_WORLD_H
 
-#include <stdio.h>
-#include <stdlib.h>
-
+#include "unit.h"
 #include "../../kernel/core/replica.h"
 
 #define W_RING_SECTORS	4096
@@ -18,6 +16,11 @@
 #define W_MSGS		4096
 #define W_HELD		128
 #define MS		RAFTBLK_NSEC_PER_MSEC
+
+#define W1 (&world[1])
+#define W2 (&world[2])
+#define W3 (&world[3])
+#define BIT_ACT(x) (1U << RAFTBLK_ACT_##x)
 
 struct raftblk_payload {
 	u32 refs;
@@ -63,17 +66,16 @@ struct world {
 extern struct world world[4];	/* world[id]; 0 is not used */
 extern u64 now;
 
-struct raftblk_payload *payload_new(u32 bytes, u8 fill);
-void payload_put(struct raftblk_payload *p);
-extern u32 payloads;		/* that are alive */
+struct raftblk_payload *world_payload(u32 bytes, u8 fill);
 
+void world_begin(void);
+void world_end(void);		/* stops all, and fails the test if anything was wrong */
 void world_make(u32 id, u32 voters);	/* formatted, not started */
 void world_start(struct world *w);
 void world_crash(struct world *w);
 void world_stop(struct world *w);
 void world_run(struct world *w);
 void world_complete(struct world *w, u32 i);	/* a held action is done */
-void world_free_all(void);
 int world_held(const struct world *w, enum raftblk_action_type type, u64 index);
 
 /* Let time pass, in steps of a millisecond, for all worlds. */
@@ -85,14 +87,29 @@ struct raftblk_req *submit(struct world *w, u8 op, u64 sector, u32 nsect, u8 fil
 int read_byte(struct world *w, u64 sector);	/* first byte of the sector; -1: not served */
 /* The status, or 1 while it waits. */
 int open_now(struct world *w, struct raftblk_open *open);
+/* The request must have ended so; then it is gone. */
+void ended(struct raftblk_req *req, int status);
+/* How many data entries in its log begin at @sector? */
+u32 entries_at(struct world *w, u64 sector);
 u32 events(const struct world *w, enum raftblk_event_type type);
 
-extern int failures;
+/* Does not end the test: what follows is of interest too. */
+extern int world_failures;
 #define check(cond) do { \
 	if (!(cond)) { \
-		printf("# %s:%d: %s: not so: %s\n", __FILE__, __LINE__, __func__, #cond); \
-		failures++; \
+		printf("# %s:%d: not so: %s\n", __FILE__, __LINE__, #cond); \
+		world_failures++; \
 	} \
 } while (0)
+
+#define REPLICA_TEST(id, text) \
+	static void replica_##id(void); \
+	TEST(id, "replica: " text) \
+	{ \
+		world_begin(); \
+		replica_##id(); \
+		world_end(); \
+	} \
+	static void replica_##id(void)
 
 #endif /* REPLICA_WORLD_H */
