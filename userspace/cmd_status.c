@@ -46,8 +46,10 @@ int run_status(const struct args *a)
 	return ret;
 }
 
-static void add_time(struct json_object *event)
+/* The event with the time in front; takes it over. */
+static struct json_object *with_time(struct json_object *event)
 {
+	struct json_object *j = json_object_new_object();
 	struct timespec ts;
 	struct tm tm;
 	char text[40];
@@ -57,7 +59,11 @@ static void add_time(struct json_object *event)
 	gmtime_r(&ts.tv_sec, &tm);
 	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text + n, sizeof(text) - n, ".%03ldZ", ts.tv_nsec / 1000000);
-	json_object_object_add(event, "time", json_object_new_string(text));
+	json_object_object_add(j, "time", json_object_new_string(text));
+	json_object_object_foreach(event, name, value)
+		json_object_object_add(j, name, json_object_get(value));
+	json_object_put(event);
+	return j;
 }
 
 /* Of another volume than the one asked for? */
@@ -86,7 +92,7 @@ static int follow(struct nl *nl, const char *name)
 			return fail(EXIT_ERROR, "cannot read events: %s", strerror(-ret));
 		if (ret <= 0)
 			continue;
-		add_time(event);
+		event = with_time(event);
 		print_json(event, JSON_C_TO_STRING_PLAIN);
 		json_object_put(event);
 		if (fflush(stdout))

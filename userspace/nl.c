@@ -45,23 +45,29 @@ static int on_data(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
-/* The extended ack behind an error: its sentence, or the attribute it is about. */
-static void read_extack(struct nl *nl, const struct nlmsghdr *nlh, const struct nlmsgerr *err)
+/* The sentence of the extended ack that begins @skip bytes into the payload. */
+static void read_sentence(struct nl *nl, const struct nlmsghdr *nlh, int err, unsigned int skip)
 {
-	unsigned int skip = sizeof(*err);
 	const struct nlattr *attr;
 
-	snprintf(nl->error, sizeof(nl->error), "%s", strerror(-err->error));
+	snprintf(nl->error, sizeof(nl->error), "%s", strerror(err));
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
-	/* Behind the request it refuses, unless the kernel left that out. */
-	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
-		skip += mnl_nlmsg_get_payload_len(&err->msg);
 	mnl_attr_for_each(attr, nlh, skip) {
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			snprintf(nl->error, sizeof(nl->error), "%s", mnl_attr_get_str(attr));
 	}
+}
+
+/* It comes behind the request it refuses, unless the kernel left that out. */
+static void read_extack(struct nl *nl, const struct nlmsghdr *nlh, const struct nlmsgerr *err)
+{
+	unsigned int skip = sizeof(*err);
+
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+		skip += mnl_nlmsg_get_payload_len(&err->msg);
+	read_sentence(nl, nlh, -err->error, skip);
 }
 
 static struct nl *current;	/* libmnl hands no argument to control callbacks */
@@ -89,7 +95,7 @@ static int on_done(const struct nlmsghdr *nlh, void *arg)
 
 	(void)arg;
 	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(*err) && *err < 0) {
-		snprintf(current->error, sizeof(current->error), "%s", strerror(-*err));
+		read_sentence(current, nlh, -*err, sizeof(*err));
 		errno = -*err;
 		return MNL_CB_ERROR;
 	}

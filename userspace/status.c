@@ -107,12 +107,18 @@ static void format_behind(struct json_object *m, char *out)
 		snprintf(out, CELL, "%" PRIu64 " entries", j_u64(m, "lag"));
 }
 
-static void format_heard(struct json_object *m, char *out)
+/* Members that follow have nothing to say to each other; only silence towards the
+ * leader means something.
+ */
+static void format_heard(struct json_object *vol, struct json_object *m, char *out)
 {
+	bool leads = !strcmp(j_str(vol, "role"), "leader");
 	u64 ms = j_u64(m, "heard");
 
-	if (j_bool(m, "self") || !j_get(m, "heard"))
-		snprintf(out, CELL, "%s", j_bool(m, "self") ? "" : "never heard");
+	if (j_bool(m, "self") || (!leads && j_u64(m, "id") != j_u64(vol, "leader")))
+		out[0] = 0;
+	else if (!j_get(m, "heard"))
+		snprintf(out, CELL, "never heard");
 	else if (ms < SLOW_MS)
 		snprintf(out, CELL, "heard %" PRIu64 " ms ago", ms);
 	else
@@ -133,7 +139,7 @@ static void member_row(struct table *t, struct json_object *vol, struct json_obj
 	snprintf(cell[2], CELL, "%s", member_part(m));
 	snprintf(cell[3], CELL, "%s", member_state(vol, m));
 	format_behind(m, cell[4]);
-	format_heard(m, cell[5]);
+	format_heard(vol, m, cell[5]);
 	if (!j_bool(m, "self") && !is_connected(m))
 		t->paint[t->rows] = "red";
 	else if (j_bool(m, "self"))

@@ -262,10 +262,6 @@ int raftblk_nl_get_doit(struct sk_buff *req, struct genl_info *info)
 
 int raftblk_nl_get_start(struct netlink_callback *cb)
 {
-	if (nlmsg_attrlen(cb->nlh, GENL_HDRLEN)) {
-		NL_SET_ERR_MSG(cb->extack, "a dump shows all volumes and takes no attributes");
-		return -EINVAL;
-	}
 	/* A volume with many members is larger than what is allocated else. */
 	cb->min_dump_alloc = RAFTBLK_NETLINK_STATE_MAX;
 	return 0;
@@ -278,6 +274,11 @@ int raftblk_nl_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	void *hdr;
 	int err;
 
+	/* Here and not at the start, where there is no extended ack. */
+	if (nlmsg_attrlen(cb->nlh, GENL_HDRLEN)) {
+		NL_SET_ERR_MSG(cb->extack, "a dump shows all volumes and takes no attributes");
+		return -EINVAL;
+	}
 	for (;;) {
 		/* Read before the table is: a change after it is noticed then. */
 		cb->seq = raftblk_volume_generation();

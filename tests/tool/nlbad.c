@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Malformed and unprivileged requests to the module, over plain netlink.  To be
+ * run as root in a machine that has the module loaded and volume NAME up, and a
+ * block device DEV that is blank.  Every refusal has to carry a sentence, and
+ * afterwards the volume has to be as it was.
+ *
+ * usage: nlbad NAME DEV	TAP; exit 0 or 1
+ */
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../userspace/address.h"
+#include "../../userspace/nl.h"
+#include "../../userspace/tool.h"
+
+static struct nl nl;
+static int tests, failed;
+
+static void result(bool good, const char *name)
+{
+	printf("%s %d - %s\n", good ? "ok" : "not ok", ++tests, name);
+	failed |= !good;
+}
+
+/* Refused with @want and, if @sentence, words of the module's own? */
+static void refused(struct nlmsghdr *nlh, int want, bool sentence, const char *name)
+{
+	int err = nl_call(&nl, nlh, NULL, NULL);
+	bool good = err == -want && (!sentence || strcmp(nl.error, strerror(want)));
+
+	if (!good)
+		printf("# %d (%s), wanted %d%s\n", err, nl.error, -want,
+		       sentence ? " and a sentence" : "");
+	result(good, name);
+}
+
+static struct nlmsghdr *req(u8 cmd)
+{
+	return nl_request(&nl, cmd);
+}
+
+static void test_naming(const char *name)
+{
+	static const u8 cmds[] = {
+		RAFTBLK_CMD_DOWN, RAFTBLK_CMD_GET, RAFTBLK_CMD_TOKEN,
+	};
+	struct nlmsghdr *nlh;
+	char what[80], longest[64];
+
+	memset(longest, 'x', sizeof(longest));
+	for (size_t i = 0; i < ARRAY_SIZE(cmds); i++) {
+		snprintf(what, sizeof(what), "command %u without a volume", cmds[i]);
+		refused(req(cmds[i]), EINVAL, true, what);
+
+		nlh = req(cmds[i]);
+		mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+		mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_MINOR, 0);
+		snprintf(what, sizeof(what), "command %u with name and minor", cmds[i]);
+		refused(nlh, EINVAL, true, what);
+
+		nlh = req(cmds[i]);
+		mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, "nobody");
+		snprintf(what, sizeof(what), "command %u for an unknown name", cmds[i]);
+		refused(nlh, ENODEV, true, what);
+
+		nlh = req(cmds[i]);
+		mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_MINOR, 0xffffffff);
+		snprintf(what, sizeof(what), "command %u for an impossible minor", cmds[i]);
+		refused(nlh, ENODEV, true, what);
+
+		nlh = req(cmds[i]);
+		mnl_attr_put(nlh, RAFTBLK_A_VOLUME_NAME, 40, longest);
+		snprintf(what, sizeof(what), "command %u with a name without end", cmds[i]);
+		refused(nlh, EINVAL, true, what);
+
+		nlh = req(cmds[i]);
+		mnl_attr_put_u16(nlh, RAFTBLK_A_VOLUME_MINOR, 0);
+		snprintf(what, sizeof(what), "command %u with a short minor", cmds[i]);
+		refused(nlh, EINVAL, true, what);
+
+		nlh = req(cmds[i]);
+		mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+		mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TERM, 1);
+		snprintf(what, sizeof(what), "command %u with an attribute it does not take",
+			 cmds[i]);
+		refused(nlh, EINVAL, true, what);
+	}
+}
+
+static void test_others(const char *name)
+{
+	struct nlmsghdr *nlh;
+
+	refused(req(RAFTBLK_CMD_UP), EINVAL, true, "up without a path");
+	nlh = req(RAFTBLK_CMD_UP);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_PATH, "/dev/null");
+	refused(nlh, ENOTBLK, true, "up of no block device");
+	nlh = req(RAFTBLK_CMD_UP);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_PATH, "");
+	refused(nlh, EINVAL, true, "up of an empty path");
+	nlh = req(RAFTBLK_CMD_TRANSFER);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	refused(nlh, EINVAL, true, "transfer to nobody");
+	nlh = req(RAFTBLK_CMD_TRANSFER);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 0);
+	refused(nlh, ERANGE, true, "transfer to node 0");
+	nlh = req(RAFTBLK_CMD_TRANSFER);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 4711);
+	refused(nlh, ENOENT, true, "transfer to a stranger");
+	nlh = req(RAFTBLK_CMD_SET);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	refused(nlh, EINVAL, true, "set nothing");
+	nlh = req(RAFTBLK_CMD_SET);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u8(nlh, RAFTBLK_A_VOLUME_QUORUM_READS, 2);
+	refused(nlh, ERANGE, true, "set quorum reads to 2");
+	refused(req(RAFTBLK_CMD_EVENT), EOPNOTSUPP, false, "an event is no request");
+	refused(req(99), EOPNOTSUPP, false, "an unknown command");
+
+	nlh = req(RAFTBLK_CMD_GET);
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	refused(nlh, EINVAL, true, "a dump of one volume");
+}
+
+/* A join request with everything but attribute @without; @ip_len bytes of address. */
+static struct nlmsghdr *join(int without, u16 ip_len)
+{
+	struct nlmsghdr *nlh = req(RAFTBLK_CMD_JOIN);
+	u8 bytes[32] = { 127, 0, 0, 1 };
+	struct nlattr *nest;
+
+	for (int attr = RAFTBLK_A_JOIN_REMOTE; attr <= RAFTBLK_A_JOIN_INCARNATION; attr++) {
+		if (attr == without)
+			continue;
+		if (attr > RAFTBLK_A_JOIN_LOCAL) {
+			mnl_attr_put(nlh, attr, attr == RAFTBLK_A_JOIN_KEY ? 32 : 16, bytes);
+			continue;
+		}
+		nest = mnl_attr_nest_start(nlh, attr);
+		mnl_attr_put(nlh, RAFTBLK_A_ADDRESS_IP, ip_len, bytes);
+		mnl_attr_put_u16(nlh, RAFTBLK_A_ADDRESS_PORT, 9);
+		mnl_attr_nest_end(nlh, nest);
+	}
+	return nlh;
+}
+
+static void test_join(void)
+{
+	struct nlmsghdr *nlh;
+	struct nlattr *nest;
+	char what[80];
+	u8 key[31] = { 0 };
+
+	for (int attr = RAFTBLK_A_JOIN_REMOTE; attr <= RAFTBLK_A_JOIN_INCARNATION; attr++) {
+		snprintf(what, sizeof(what), "join without attribute %d", attr);
+		refused(join(attr, 4), EINVAL, true, what);
+	}
+	refused(join(0, 5), EINVAL, true, "join with an address of 5 bytes");
+	refused(join(0, 3), ERANGE, false, "join with an address of 3 bytes");
+	refused(join(0, 4), ECONNREFUSED, true, "join where nobody listens");
+	nlh = req(RAFTBLK_CMD_JOIN);
+	mnl_attr_put(nlh, RAFTBLK_A_JOIN_KEY, sizeof(key), key);
+	refused(nlh, ERANGE, false, "join with a short key");
+	nlh = req(RAFTBLK_CMD_JOIN);
+	nest = mnl_attr_nest_start(nlh, RAFTBLK_A_JOIN_REMOTE);
+	mnl_attr_put_u16(nlh, RAFTBLK_A_ADDRESS_PORT, 0);
+	mnl_attr_nest_end(nlh, nest);
+	refused(nlh, ERANGE, true, "join at port 0");
+}
+
+/* Random attributes in random order to every command that changes nothing. */
+static void test_random(void)
+{
+	static const u8 cmds[] = { RAFTBLK_CMD_GET, RAFTBLK_CMD_TOKEN, RAFTBLK_CMD_JOIN };
+
+	srand(7);
+	for (int i = 0; i < 20000; i++) {
+		struct nlmsghdr *nlh = req(cmds[rand() % ARRAY_SIZE(cmds)]);
+		u8 data[64];
+
+		for (int n = rand() % 6; n > 0; n--) {
+			for (size_t k = 0; k < sizeof(data); k++)
+				data[k] = rand() % 3 ? rand() % 24 : rand();
+			mnl_attr_put(nlh, rand() % 48, rand() % sizeof(data), data);
+			if (rand() % 2)
+				((struct nlattr *)(mnl_nlmsg_get_payload_tail(nlh) - 4))->nla_type ^=
+					rand() % 2 ? NLA_F_NESTED : 0;
+		}
+		nl_call(&nl, nlh, NULL, NULL);
+	}
+	result(true, "20000 random requests");
+}
+
+static void test_unprivileged(const char *name, const char *dev)
+{
+	struct json_object *all;
+	struct nlmsghdr *nlh;
+	struct nl other;
+
+	if (setresuid(65534, 65534, 0)) {
+		result(false, "becoming somebody else");
+		return;
+	}
+	/* The privilege is that of who opened the socket, and of who sends. */
+	if (nl_open(&other, true)) {
+		result(false, "a socket of somebody else's");
+		return;
+	}
+	nl_close(&nl);
+	nl = other;
+	nlh = req(RAFTBLK_CMD_UP);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_PATH, dev);
+	refused(nlh, EPERM, false, "unprivileged up");
+	nlh = req(RAFTBLK_CMD_DOWN);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	refused(nlh, EPERM, false, "unprivileged down");
+	nlh = req(RAFTBLK_CMD_TOKEN);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	refused(nlh, EPERM, false, "unprivileged token");
+	nlh = req(RAFTBLK_CMD_TRANSFER);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 1);
+	refused(nlh, EPERM, false, "unprivileged transfer");
+	nlh = req(RAFTBLK_CMD_SET);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_IO_TIMEOUT, 1);
+	refused(nlh, EPERM, false, "unprivileged set");
+	refused(join(0, 4), EPERM, false, "unprivileged join");
+	if (nl_get(&nl, name, &all)) {
+		result(false, "unprivileged status");
+		return;
+	}
+	result(!j_get(json_object_array_get_idx(all, 0), "key"),
+	       "unprivileged status, without the key");
+	json_object_put(all);
+}
+
+/* Name, minor, uuid, settings: what no refused request may have changed. */
+static char *state_of(const char *name)
+{
+	static const char *const fields[] = {
+		"name", "minor", "uuid", "config_index", "io_timeout", "quorum_reads", "openers",
+	};
+	struct json_object *all, *vol;
+	char *text = NULL;
+	size_t len;
+	FILE *f;
+
+	if (nl_get(&nl, name, &all))
+		return NULL;
+	vol = json_object_array_get_idx(all, 0);
+	f = open_memstream(&text, &len);
+	for (size_t i = 0; f && i < ARRAY_SIZE(fields); i++)
+		fprintf(f, "%s ", j_str(vol, fields[i]));
+	if (f)
+		fclose(f);
+	json_object_put(all);
+	return text;
+}
+
+int main(int argc, char **argv)
+{
+	char *before, *after;
+
+	if (argc != 3)
+		return 2;
+	setbuf(stdout, NULL);
+	puts("TAP version 13");
+	if (nl_open(&nl, true))
+		return 1;
+	before = state_of(argv[1]);
+	result(before, "the volume is up");
+	test_naming(argv[1]);
+	test_others(argv[1]);
+	test_join();
+	test_random();
+	test_unprivileged(argv[1], argv[2]);
+	after = state_of(argv[1]);
+	result(before && after && !strcmp(before, after), "nothing has changed");
+	printf("1..%d\n", tests);
+	nl_close(&nl);
+	return failed;
+}
