@@ -35,14 +35,14 @@ class Disk:
         with open(self.image, 'wb') as image:
             image.truncate(parse_size(size))
 
-    def start(self, lifetime):
+    def start(self):
         for path in (self.socket, self.control):
             if os.path.exists(path):
                 os.unlink(path)
         self.process = Process.start(
             self.process.record,
             ['nbdkit', '-f', '-t', '8', '-U', self.socket, paths.tool('disk.so'),
-             f'file={self.image}', f'control={self.control}'], self.log, lifetime)
+             f'file={self.image}', f'control={self.control}'], self.log)
         end = time.monotonic() + 10
         while not (os.path.exists(self.socket) and os.path.exists(self.control)):
             if time.monotonic() > end or not self.process.pid():

@@ -29,7 +29,7 @@ def kvm_boots(command, timeout=8):
     if not os.access('/dev/kvm', os.R_OK | os.W_OK):
         return False
     with tempfile.TemporaryDirectory(prefix='rblab-kvm-') as where:
-        process = Process.start(f'{where}/pid', command(where), f'{where}/log', 60)
+        process = Process.start(f'{where}/pid', command(where), f'{where}/log')
         agent = Agent('kvm', where, 0)
         try:
             agent.connect(timeout, process.pid)

@@ -35,8 +35,8 @@ class Lab:
     kernel), mem (MB), smp, volatile (disks lose what is not flushed),
     extra_disks ({'log': '32M'}: /dev/vdb and on, in this order), bench (the
     tools of the benchmark), append (more for the kernel's command line),
-    lifetime (seconds after which processes end by themselves), daemon (lives
-    on when the process that started it ends).
+    lifetime (seconds after which it is ended), daemon (lives on when the process
+    that started it ends).
     """
 
     def __init__(self, name='default', **options):
@@ -96,13 +96,14 @@ class Lab:
         self.nodes = [Node(self, n + 1) for n in range(about['nodes'])]
         begun = time.monotonic()
         try:
-            self.net.start(about['nodes'], self.lifetime())
+            self.net.start(about['nodes'])
             for node in self.nodes:
                 os.makedirs(node.folder)
                 for disk, size in zip(node.disks, self._disk_sizes()):
                     disk.create(size)
                 node.power_on()
             self._save()
+            self._watch()
             for node in self.nodes:
                 node.wait_ready()
                 self._boot_seconds[node.number] = time.monotonic() - begun
@@ -112,23 +113,33 @@ class Lab:
             raise
         return self
 
-    def _claim(self):
-        """Two processes must not bring up the same lab: ours until we end."""
+    def _claim(self, patience=1.0):
+        """Two processes must not bring up the same lab: ours until we end.
+
+        A moment's patience, since abandoned() looks by claiming.
+        """
         os.makedirs(paths.LABS, exist_ok=True)
         # pylint: disable-next=consider-using-with
         self._claimed = open(f'{self.state}.lock', 'w', encoding='ascii')
-        try:
-            fcntl.flock(self._claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._claimed = None
-            raise LabError(f'lab {self.name} is in use by another process') from error
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(self._claimed, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError as error:
+                if time.monotonic() > end:
+                    self._claimed.close()
+                    self._claimed = None
+                    raise LabError(f'lab {self.name} is in use by another '
+                                   'process') from error
+            time.sleep(0.02)
 
     def abandoned(self):
         """Whether no process that brought it up lives any more."""
         if self._claimed:
             return False
         try:
-            self._claim()
+            self._claim(0)
         except LabError:
             return False
         self._claimed.close()
@@ -141,6 +152,13 @@ class Lab:
         shutil.rmtree(self.sockets, ignore_errors=True)
         os.makedirs(f'{self.state}/pids')
         os.makedirs(self.sockets, mode=0o700)
+
+    def _watch(self):
+        """Start the keeper, who ends what nobody comes back for."""
+        Process.start(f'{self.state}/pids/keeper',
+                      ['/usr/bin/python3', os.path.join(paths.VM, 'rblab', 'keeper.py'),
+                       self.name, str(self.about['lifetime'])],
+                      f'{self.state}/keeper.log')
 
     def _save(self):
         about = {'about': self.about, 'allowed': self.allowed,
@@ -162,9 +180,6 @@ class Lab:
     def _disk_sizes(self):
         return [self.about['disk'], *self.about['extra_disks'].values()]
 
-    def lifetime(self):
-        return self.about['lifetime']
-
     def boot_timeout(self):
         return 300 if self.kernel.debug else 120
 
@@ -179,13 +194,16 @@ class Lab:
         return {name: Process(f'{folder}/{name}') for name in names}
 
     def running(self):
-        return any(process.pid() for process in self.processes().values())
+        return any(process.pid() for name, process in self.processes().items()
+                   if name != 'keeper')
 
     def stop_all(self):
         """End every process at once, whatever it is doing."""
-        for process in self.processes().values():
+        others = [process for process in self.processes().values()
+                  if process.pid() != os.getpid()]
+        for process in others:
             process.signal(signal.SIGKILL)
-        for process in self.processes().values():
+        for process in others:
             process.kill()
         shutil.rmtree(self.sockets, ignore_errors=True)
 
@@ -362,6 +380,11 @@ class Lab:
             node.raftblk('join', first.address, device, '--addr', node.address,
                          '--token', token, timeout=300)
         return first
+
+    def compare_data_areas(self):
+        """After power off: what differs between the members' data areas."""
+        from .compare import compare_data_areas     # it knows the disk format
+        return compare_data_areas(self)
 
     def leader(self, name='vol0'):
         """The node that leads now, or None."""

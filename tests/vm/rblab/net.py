@@ -16,10 +16,10 @@ class Net:
         self.log = os.path.join(state, 'switch.log')
         self.process = Process(os.path.join(state, 'pids', 'switch'))
 
-    def start(self, nodes, lifetime):
+    def start(self, nodes):
         self.process = Process.start(
             self.process.record,
-            [paths.tool('switch'), self.sockets, str(nodes)], self.log, lifetime)
+            [paths.tool('switch'), self.sockets, str(nodes)], self.log)
         end = time.monotonic() + 10
         while not os.path.exists(f'{self.sockets}/ctl'):
             if time.monotonic() > end or not self.process.pid():

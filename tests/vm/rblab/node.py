@@ -50,15 +50,14 @@ class Node:
         more = qemu.network(self.number, self.lab.net.port(self.number))
         for disk in self.disks:
             if about['volatile']:
-                disk.start(self.lab.lifetime())
+                disk.start()
             more += disk.options(about['volatile'])
         words = qemu.command(
             self.number, self.lab.sockets, self.lab.kernel, self.lab.initrd,
             self.lab.host, about['mem'], about['smp'], self.console_path, more,
             about['append'])
         self.process = Process.start(self.process.record, words,
-                                     os.path.join(self.folder, 'qemu.log'),
-                                     self.lab.lifetime())
+                                     os.path.join(self.folder, 'qemu.log'))
 
     def wait_ready(self, timeout=None):
         """Wait until commands can be run."""

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Daemons that outlive the command which started them, but not for ever.
+"""Daemons that outlive the command which started them.
 
 A process is remembered in a file as pid and start time, so that no other that
-got the same pid later is ever taken for it.  Every one has an alarm() pending
-from before exec: the kernel ends it when its lifetime is over, should nobody
-have come to do so.
+got the same pid later is ever taken for it.
 """
 
 import os
@@ -34,18 +32,14 @@ class Process:
         self.child = None
 
     @classmethod
-    def start(cls, record, words, log, lifetime):
+    def start(cls, record, words, log):
         """Run words in the background, output to the file log."""
         self = cls(record)
-
-        def before_exec():
-            signal.alarm(int(lifetime))
-
         with open(log, 'ab') as out:
-            # pylint: disable-next=consider-using-with,subprocess-popen-preexec-fn
+            # pylint: disable-next=consider-using-with
             self.child = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
-                start_new_session=True, preexec_fn=before_exec)
+                start_new_session=True)
         os.makedirs(os.path.dirname(record), exist_ok=True)
         with open(record, 'w', encoding='ascii') as out:
             out.write(f'{self.child.pid} {start_time(self.child.pid) or 0}\n')
