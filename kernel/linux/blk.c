@@ -115,7 +115,11 @@ static void blk_commit_rqs(struct blk_mq_hw_ctx *hctx)
 	raftblk_volume_kick(hctx->queue->queuedata);
 }
 
-/* A request may wait for a majority as long as it takes; io-timeout is the replica's. */
+/*
+ * A request may wait for a majority as long as it takes; io-timeout is the
+ * replica's.  Tasks that wait for it longer than hung_task_timeout_secs are
+ * reported by the kernel as for any other device that does not answer.
+ */
 static enum blk_eh_timer_return blk_timeout(struct request *rq)
 {
 	return BLK_EH_RESET_TIMER;

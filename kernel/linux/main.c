@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The module: what has to be there before the first volume, and goes after the last. */
 #include <linux/module.h>
-#include <linux/rcupdate.h>
 
 #include "blk.h"
 #include "debugfs.h"
 #include "net.h"
 #include "netlink.h"
 #include "payload.h"
+#include "volume.h"
 
 static int __init raftblk_init(void)
 {
@@ -39,14 +39,14 @@ err_payload:
 	return err;
 }
 
-/* Every volume holds the module, so there is none left. */
+/* Every volume that is up, and every opener, holds the module: there are none. */
 static void __exit raftblk_exit(void)
 {
 	raftblk_netlink_exit();
+	raftblk_volume_exit();
 	raftblk_debugfs_exit();
 	raftblk_net_exit();
 	raftblk_blk_exit();
-	rcu_barrier();		/* the callbacks that freed the last volumes have returned */
 	raftblk_payload_exit();
 }
 

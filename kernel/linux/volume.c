@@ -21,6 +21,10 @@ static DEFINE_MUTEX(raftblk_volumes_lock);
 static LIST_HEAD(raftblk_volumes);	/* by minor */
 static u32 raftblk_generation = 1;
 
+/* Objects, also those that are down and wait for their last opener. */
+static atomic_t raftblk_nr_objects;
+static DECLARE_WAIT_QUEUE_HEAD(raftblk_no_objects);
+
 /* The object */
 
 static void volume_free_rcu(struct rcu_head *rcu)
@@ -32,8 +36,8 @@ static void volume_free_rcu(struct rcu_head *rcu)
 	kfree(vol->disk);
 	kfree(vol->path);
 	kfree_sensitive(vol);
-	/* The module's exit waits for RCU callbacks, so this one ends before the code goes. */
-	module_put(THIS_MODULE);
+	if (atomic_dec_and_test(&raftblk_nr_objects))
+		wake_up(&raftblk_no_objects);
 }
 
 /*
@@ -57,7 +61,17 @@ void raftblk_volume_put(struct raftblk_volume *vol)
 	kref_put(&vol->kref, volume_release);
 }
 
-/* Holds the module: it cannot be unloaded while there is a volume. */
+/*
+ * The block layer drops an opener's reference to the module before it frees the
+ * disk, and with it the volume; so the module's exit looks for itself whether
+ * everything has gone.
+ */
+void raftblk_volume_exit(void)
+{
+	wait_event(raftblk_no_objects, !atomic_read(&raftblk_nr_objects));
+	rcu_barrier();		/* the callback that freed the last one has returned */
+}
+
 static struct raftblk_volume *volume_alloc(const char *path)
 {
 	struct raftblk_volume *vol = kzalloc(sizeof(*vol), GFP_KERNEL);
@@ -65,11 +79,11 @@ static struct raftblk_volume *volume_alloc(const char *path)
 	if (!vol)
 		return NULL;
 	vol->path = kstrdup(path, GFP_KERNEL);
-	if (!vol->path || !try_module_get(THIS_MODULE)) {
-		kfree(vol->path);
+	if (!vol->path) {
 		kfree(vol);
 		return NULL;
 	}
+	atomic_inc(&raftblk_nr_objects);
 	kref_init(&vol->kref);
 	INIT_LIST_HEAD(&vol->link);
 	mutex_init(&vol->admin_lock);
@@ -476,11 +490,17 @@ static int volume_start(struct raftblk_volume *vol, void *buf, struct netlink_ex
 	err = raftblk_blk_alloc(vol, extack);
 	if (err)
 		goto err_replica;
+	/* While it is up the module cannot be unloaded; volume_stop() lets go. */
+	err = -ENODEV;
+	if (!try_module_get(THIS_MODULE))
+		goto err_blk;
 	err = go_public(vol, extack);
 	if (err)
-		goto err_blk;
+		goto err_module;
 	return 0;
 
+err_module:
+	module_put(THIS_MODULE);
 err_blk:
 	raftblk_blk_free(vol);
 err_replica:
@@ -550,6 +570,7 @@ static void volume_stop(struct raftblk_volume *vol)
 	table_remove(vol);
 	raftblk_blk_put(vol);
 	raftblk_volume_put(vol);	/* the table's */
+	module_put(THIS_MODULE);	/* the caller's handler is waited for by netlink_exit() */
 }
 
 int raftblk_volume_down(struct raftblk_volume *vol, bool force, struct netlink_ext_ack *extack)

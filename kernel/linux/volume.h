@@ -209,6 +209,9 @@ void raftblk_volume_get(struct raftblk_volume *vol);
 void raftblk_volume_state(struct raftblk_volume *vol, struct raftblk_state *state,
 			  struct raftblk_config *config);
 
+/* Module exit: wait until the last object has been freed. */
+void raftblk_volume_exit(void);
+
 /* worker.c */
 
 int raftblk_worker_start(struct raftblk_volume *vol);

@@ -433,12 +433,18 @@ static long worker_timeout(struct raftblk_volume *vol)
 	return min_t(u64, nsecs_to_jiffies64(deadline - now) + 1, MAX_JIFFY_OFFSET);
 }
 
+/* Told to stop, and nothing is on its way to the lower device. */
+static bool worker_finished(struct raftblk_volume *vol)
+{
+	return kthread_should_stop() && !raftblk_lower_inflight(vol);
+}
+
 static void worker_sleep(struct raftblk_volume *vol)
 {
 	long timeout = worker_timeout(vol);
 
 	set_current_state(TASK_IDLE);
-	if (!test_bit(RAFTBLK_VOL_KICKED, &vol->flags) && !kthread_should_stop())
+	if (!test_bit(RAFTBLK_VOL_KICKED, &vol->flags) && !worker_finished(vol))
 		schedule_timeout(timeout);
 	__set_current_state(TASK_RUNNING);
 }
@@ -450,7 +456,7 @@ static int worker_fn(void *data)
 	unsigned int noio = memalloc_noio_save();
 
 	publish_config(vol);
-	while (!kthread_should_stop() || raftblk_lower_inflight(vol)) {
+	while (!worker_finished(vol)) {
 		test_and_clear_bit(RAFTBLK_VOL_KICKED, &vol->flags);
 		if (worker_round(vol))
 			cond_resched();
