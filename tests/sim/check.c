@@ -96,10 +96,15 @@ u64 check_committed(void)
 	return nr_committed;
 }
 
-u64 check_owner_token(u32 *owner)
+/* Is there a committed entry that made @id the owner under @token? */
+bool check_was_owner(u32 id, u64 token)
 {
-	*owner = owner_node;
-	return owner_token;
+	const struct raftblk_entry *e;
+
+	if (!token || token > nr_committed)
+		return false;
+	e = &committed[token].reg->e;
+	return e->op == RAFTBLK_OP_OWNER && e->sector == id;
 }
 
 /* ---- logs ---- */
@@ -323,6 +328,9 @@ static void check_leader(struct node *n)
 		LOST("Election Safety: nodes %u and %u both lead term %llu",
 		     node[leader_of[term] - 1].id, n->id, (unsigned long long)term);
 	leader_of[term] = n->slot + 1;
+	if (n->stable_term < term || n->stable_voted_for != n->id)
+		LOST("node %u: leads term %llu before its own vote is on disk", n->id,
+		     (unsigned long long)term);
 	check_leases(n);
 	for (i = max(n->rep.log.first, 1ULL); i <= nr_committed; i++)
 		if (committed[i].by_term < term &&

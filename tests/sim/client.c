@@ -26,14 +26,12 @@ struct wait {
 };
 
 static struct node *favourite;
-static u64 sessions;
 
 static void client_tick(struct event *ev);
 
 void client_reset(void)
 {
 	favourite = &node[rnd(sim.set.initial)];
-	sessions = 0;
 }
 
 void client_favour(struct node *n)
@@ -210,8 +208,6 @@ void client_opened(struct node *n, struct raftblk_open *open)
 {
 	struct wait *w = container_of(open, struct wait, open);
 	int status = open->status;
-	u32 owner;
-	u64 token = check_owner_token(&owner);
 
 	trace("node %u: opened, status %d", n->id, status);
 	wait_free(w);
@@ -225,10 +221,11 @@ void client_opened(struct node *n, struct raftblk_open *open)
 	/* a second opener shares the right of the first, even if that is lost unknown to it */
 	if (n->opens++)
 		return;
-	if (owner != n->id || token != n->rep.token)
-		LOST("node %u: opened with token %llu, but node %u is the owner with %llu",
-		     n->id, (unsigned long long)n->rep.token, owner, (unsigned long long)token);
-	n->session = ++sessions;
+	if (!check_was_owner(n->id, n->rep.token))
+		LOST("node %u: opened with token %llu, which was never its own",
+		     n->id, (unsigned long long)n->rep.token);
+	/* it may have lost it again before it got to know that it had it */
+	n->session = n->rep.token;
 	COUNT(owner_changes);
 	oracle_new_owner(n->session);
 }

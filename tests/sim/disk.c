@@ -220,10 +220,14 @@ static void op_power_cut(struct disk *d, struct disk_op *op, u32 keep)
 		for (j = 0; j < op->piece[i].nsect; j++) {
 			u64 s = op->piece[i].sector + j;
 
-			if (!chance(keep))
+			u32 bytes = SECTOR;
+
+			if (sim.set.torn_sectors && chance(100))
+				bytes = rnd(SECTOR);
+			else if (!chance(keep))
 				continue;
 			memcpy(d->data + s * SECTOR,
-			       op->buf + op->piece[i].offset + j * SECTOR, SECTOR);
+			       op->buf + op->piece[i].offset + j * SECTOR, bytes);
 			sector_set_stable(d, s);
 		}
 	}

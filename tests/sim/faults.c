@@ -218,13 +218,26 @@ static void fault_oneway(void)
 	sim_post(long_while(), join_links, NULL, a);
 }
 
+static void fault_owner(void)
+{
+	struct node *n = random_node(true);
+
+	if (n)
+		client_favour(n);
+}
+
 static void fault_pause(void)
 {
 	struct node *n = random_node(true);
 
 	if (!n || n->paused)
 		return;
-	node_pause(n);
+	if (chance(500))
+		n->pause_in_run = true;
+	else
+		node_pause(n);
+	if (n->opens && chance(500))
+		fault_owner();
 	sim_post(long_while(), resume, NULL, n);
 }
 
@@ -254,14 +267,6 @@ static void fault_drift(void)
 {
 	COUNT(clock_drifts);
 	node_drift(&node[rnd(sim.set.nodes)]);
-}
-
-static void fault_owner(void)
-{
-	struct node *n = random_node(true);
-
-	if (n)
-		client_favour(n);
 }
 
 static void fault_rot(void)

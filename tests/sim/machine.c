@@ -200,6 +200,8 @@ static void node_gone(struct node *n)
 	n->up = false;
 	n->stopping = false;
 	n->paused = false;
+	n->pause_in_run = false;
+	n->late_now = 0;
 	n->trapped = false;
 	n->life++;
 	deferred_drop(n);
@@ -244,12 +246,19 @@ void node_resume(struct node *n)
 {
 	struct event *ev = n->deferred;
 
+	n->pause_in_run = false;
 	if (!n->paused)
 		return;
 	trace("node %u: resumed", n->id);
 	n->paused = false;
 	n->deferred = NULL;
 	n->deferred_tail = &n->deferred;
+	if (n->late_now) {
+		u64 now = n->late_now;
+
+		n->late_now = 0;
+		node_run_at(n, now);
+	}
 	while (ev) {
 		struct event *next = ev->next;
 		struct event *again;

@@ -204,6 +204,7 @@ static void setup_disk(struct setup *s)
 		s->ring_sectors = 4096;
 		s->max_entries = 2048;
 	}
+	s->torn_sectors = chance(200);
 	s->disk_min = 20 * USEC;
 	s->disk_max = ONE_OF(200, 1000, 5000) * USEC;
 }

@@ -510,14 +510,18 @@ static void node_exit(struct node *n)
 	net_node_down(n);
 }
 
-/* What follows from an event: everything the replica has to hand out. */
-void node_run(struct node *n)
+/*
+ * What follows from an event: everything the replica has to hand out.  The clock is
+ * read once; if the machine is paused right behind that, all of it happens as if no
+ * time had passed.
+ */
+void node_run_at(struct node *n, u64 now)
 {
 	struct raftblk_action a;
 	u32 loops = 0;
 
 	check_node(n);
-	while (raftblk_replica_next(&n->rep, node_now(n), node_ready(n), &a)) {
+	while (raftblk_replica_next(&n->rep, now, node_ready(n), &a)) {
 		if (++loops > 100000)
 			sim_fail("node %u: hands out actions without end (type %d)", n->id, a.type);
 		check_node(n);
@@ -528,6 +532,17 @@ void node_run(struct node *n)
 		node_arm(n);
 	else if (!n->nr_io)
 		node_exit(n);
+}
+
+void node_run(struct node *n)
+{
+	if (n->pause_in_run && !n->stopping) {
+		n->pause_in_run = false;
+		n->late_now = node_now(n);
+		node_pause(n);
+		return;
+	}
+	node_run_at(n, node_now(n));
 }
 
 /* ---- messages ---- */

@@ -159,7 +159,7 @@ void oracle_write_done(u64 id, int status)
 	write_count(id);
 }
 
-/* Nothing of an earlier owner can come any more. */
+/* Sessions are numbered by their tokens: nothing of an earlier owner can come any more. */
 void oracle_new_owner(u64 session)
 {
 	u64 i, keep = 0;
@@ -167,7 +167,7 @@ void oracle_new_owner(u64 session)
 	for (i = 0; i < nr_open; i++) {
 		struct write *w = write_by_id(open_ids[i]);
 
-		if (w->session != session)
+		if (w->session < session)
 			write_end(w);
 		if (w->end == NEVER)
 			open_ids[keep++] = open_ids[i];

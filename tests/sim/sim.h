@@ -112,6 +112,7 @@ struct setup {
 	u64 fault_every;	/* on average */
 	u32 faults;		/* bit set of enum fault */
 	u32 drift_ppm;		/* clocks run at 1 +- this */
+	bool torn_sectors;	/* a power cut may leave half a sector */
 	bool throttle;		/* clients wait for members that lag */
 	struct raftblk_replica_params params;
 };
@@ -262,6 +263,8 @@ struct node {
 	bool up;
 	bool stopping;
 	bool paused;
+	bool pause_in_run;	/* will be paused right after it has read the clock */
+	u64 late_now;		/* 0, or what the clock said then */
 	bool trapped;		/* loses its power with the next record on its way */
 	bool behind;
 	bool stale;
@@ -331,6 +334,7 @@ void node_resume(struct node *n);
 void node_drift(struct node *n);
 u64 node_now(const struct node *n);
 void node_run(struct node *n);
+void node_run_at(struct node *n, u64 now);
 void node_receive(struct node *n, u32 from, const u8 *bytes, u32 len);
 void node_payloads_gone(struct node *n);
 struct node *node_by_id(u32 id);
@@ -423,7 +427,7 @@ u64 check_flush(struct node *n);
 void check_done(struct node *n, const struct raftblk_req *req);
 void check_everything(void);
 u64 check_committed(void);
-u64 check_owner_token(u32 *owner);
+bool check_was_owner(u32 id, u64 token);
 void check_free(void);
 
 #endif /* SIM_H */
