@@ -248,7 +248,7 @@ struct raftblk_volume *raftblk_volume_next(s64 minor)
 
 /* Reading what is on the lower device */
 
-/* Copy A, or B where A does not read well; then A is written anew. */
+/* Copy A, or B where A does not read well. */
 static int read_super(struct raftblk_volume *vol, void *buf, struct netlink_ext_ack *extack)
 {
 	const char *why = "the superblock cannot be read";
@@ -268,16 +268,26 @@ static int read_super(struct raftblk_volume *vol, void *buf, struct netlink_ext_
 		return first_err;
 	}
 	vol->super_copy = i;
-	if (i) {
-		pr_warn("raftblk: %s: superblock A does not read well, restored from B\n",
-			vol->path);
+	return 0;
+}
+
+/* Only when the member is known to be good: what is refused is not touched. */
+static void restore_super(struct raftblk_volume *vol, void *buf)
+{
+	int err;
+
+	if (!vol->super_copy)
+		return;
+	err = raftblk_lower_read_sync(vol, RAFTBLK_SUPER_SECTOR(1), buf, RAFTBLK_META_BYTES);
+	if (!err)
 		err = raftblk_lower_write_sync(vol, RAFTBLK_SUPER_SECTOR(0), buf,
 					       RAFTBLK_META_BYTES);
-		if (err)
-			pr_warn("raftblk: %s: superblock A cannot be written: error %d\n",
-				vol->path, -err);
-	}
-	return 0;
+	if (err)
+		pr_warn("raftblk: %s: superblock A does not read well, and cannot be restored: error %d\n",
+			vol->path, -err);
+	else
+		pr_warn("raftblk: %s: superblock A does not read well, restored from B\n",
+			vol->path);
 }
 
 /* Do the superblock's places lie on this device, and fit its sectors? */
@@ -487,6 +497,7 @@ static int volume_start(struct raftblk_volume *vol, void *buf, struct netlink_ex
 	err = load_replica(vol, buf, extack);
 	if (err)
 		goto err_pool;
+	restore_super(vol, buf);
 	err = raftblk_blk_alloc(vol, extack);
 	if (err)
 		goto err_replica;
