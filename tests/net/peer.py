@@ -221,7 +221,7 @@ def garbage(args):
             p.send(os.urandom(n))
             if n < 96:
                 p.sock.shutdown(socket.SHUT_WR)
-        except (ConnectionResetError, BrokenPipeError):
+        except OSError:     # closed before we were through
             pass
         assert p.closed_within(2), f"{n} bytes of noise: still open"
         p.close()
@@ -239,7 +239,7 @@ def almost(args):
         try:
             p.send(bytes(bad))
             p.sock.shutdown(socket.SHUT_WR)
-        except (ConnectionResetError, BrokenPipeError):
+        except OSError:     # closed before we were through
             pass
         assert p.closed_within(2), f"byte {i} changed: still open"
         p.close()
@@ -267,7 +267,7 @@ def slow(args):
         for b in hello:
             p.send(bytes([b]))
             time.sleep(0.1)
-    except (ConnectionResetError, BrokenPipeError):
+    except OSError:
         pass
     p.closed_within(3)
     assert time.monotonic() - start < 9, "slow sender was waited for"
@@ -344,7 +344,7 @@ def bad_message(args, role, m, what):
     p.handshake(role)
     try:
         p.send(m)
-    except (ConnectionResetError, BrokenPipeError):
+    except OSError:
         pass
     assert p.closed_within(3), f"{what}: still open"
     p.close()
