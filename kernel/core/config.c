@@ -125,10 +125,10 @@ static u32 bits_set(u32 mask)
 	return n;
 }
 
-/* No members: no majority either.  Otherwise 0 of 0 would elect and commit. */
+/* More than half; so 0 of 0 is none, or an empty set would elect and commit. */
 static bool is_majority(u32 set, u32 mask)
 {
-	return set && bits_set(set & mask) > bits_set(set) / 2;
+	return bits_set(set & mask) > bits_set(set) / 2;
 }
 
 bool raftblk_config_quorum(const struct raftblk_config *c, u32 mask)

@@ -326,11 +326,11 @@ bool raftblk_log_written(struct raftblk_log *log, u64 id)
 	write_of(log, id)->done = true;
 	/*
 	 * In order: recovery stops at the first record that is not there, so one
-	 * behind a hole proves nothing yet.
+	 * behind a hole proves nothing yet.  (Where a cut went below w->first, what
+	 * is left up to w->last was staged before, and is durable already.)
 	 */
 	while ((w = oldest_write(log)) && w->done) {
-		if (w->last >= w->first)
-			log->durable = max(log->durable, w->last);
+		log->durable = max(log->durable, w->last);
 		log->nr_writes--;
 	}
 	return log->durable != before;

@@ -145,6 +145,34 @@ TEST(recover_torn, "recover: a torn record is cut, whole ones behind it prove no
 	fake_free(f);
 }
 
+/*
+ * Index, term and position fit: only the chain of CRCs tells that the record
+ * behind followed on another one, and that what it replaces is newer.
+ */
+TEST(recover_chain, "recover: a record left behind a torn one does not replace what came later")
+{
+	struct fake *f = fake_new(256, 1, 64);
+	struct rec a, b;
+
+	put(f, 1, 4, 2);
+	CHECK_EQ(fake_append(f, WRITE, 2, 2), 0);
+	a = stage(f);
+	raftblk_log_cut(&f->log, 4);
+	CHECK_EQ(fake_append(f, WRITE, 3, 2), 0);
+	b = stage(f);
+	lose(&a);
+	land(f, &b);
+	CHECK_EQ(fake_restart(f), 0);
+	CHECK_EQ(f->log.last, 4);
+	CHECK_EQ(put(f, 4, 1, 2), 9);
+	CHECK_EQ(f->log.tail_pos, b.pos);
+	CHECK_EQ(fake_restart(f), 0);
+	CHECK_EQ(f->log.last, 5);
+	CHECK_EQ(raftblk_log_term(&f->log, 4), 1);
+	CHECK_EQ(raftblk_log_term(&f->log, 5), 4);
+	fake_free(f);
+}
+
 /* Five records of two entries each, 1-10; returns the position of the third. */
 static u64 five(struct fake *f, u64 *pos)
 {
@@ -379,6 +407,60 @@ TEST(recover_retained_stale, "recover: what was cut before the checkpoint does n
 	put(f, 2, 1, 1);
 	restart_clean(f, 4);
 	CHECK_EQ(raftblk_log_term(&f->log, 4), 2);
+	fake_free(f);
+}
+
+/*
+ * What is found behind the rot begins with an entry that was replaced: the term
+ * before it is not that of the log.
+ */
+TEST(recover_retained_misfit, "recover: retained records that do not lead up to replay are dropped")
+{
+	struct fake *f = fake_new(256, 1, 64);
+	u32 crc;
+	u64 at;
+
+	put(f, 1, 3, 1);
+	at = put(f, 1, 1, 1);
+	put(f, 1, 1, 1);
+	raftblk_log_cut(&f->log, 4);
+	put(f, 2, 5, 1);		/* 4 to 8 */
+	fake_ckpt(f, 7);
+	restart_clean(f, 8);
+	CHECK_EQ(f->log.first, 1);
+	fake_sector(f, 0)[20] ^= 1;
+	fake_sector(f, at)[20] ^= 1;
+	restart_clean(f, 8);
+	CHECK_EQ(f->log.first, 8);
+	CHECK_EQ(f->log.base_term, 2);
+	CHECK(f->found.discarded);
+	fake_sector(f, 0)[20] ^= 1;
+	fake_sector(f, at)[20] ^= 1;
+
+	/* a chain that does not end in the CRC the checkpoint names is another one */
+	fake_ckpt(f, 8);
+	restart_clean(f, 8);
+	CHECK_EQ(f->log.first, 4);	/* what else the record of 8 holds */
+	crc = f->ckpt.replay_prev_crc ^= 1;
+	restart_clean(f, 8);
+	CHECK_EQ(f->log.first, 9);
+	CHECK_EQ(f->log.tail_crc, crc);
+	fake_free(f);
+}
+
+TEST(recover_applied, "recover: no record replaces what is applied")
+{
+	struct fake *f = fake_new(256, 1, 64);
+
+	put(f, 1, 3, 1);
+	put(f, 1, 2, 1);
+	fake_ckpt(f, 3);
+	f->log.ckpt_index = 2;		/* nobody may do this */
+	raftblk_log_cut(&f->log, 3);
+	put(f, 2, 1, 1);
+	CHECK_EQ(fake_restart(f), 0);
+	CHECK_EQ(f->log.last, 5);
+	CHECK_EQ(raftblk_log_term(&f->log, 3), 1);
 	fake_free(f);
 }
 
