@@ -76,6 +76,31 @@ static int check_name_free(struct nl *nl, const char *name)
 		    name);
 }
 
+/* A machine can be a member of a volume once.  Found out before the cluster is
+ * asked, which would count a member that can never come up.
+ */
+static int check_not_member(struct nl *nl, const u8 *uuid)
+{
+	struct json_object *all;
+	char text[37];
+	int ret = EXIT_OK;
+	int err = nl_dump(nl, &all);
+
+	if (err)
+		return fail(code_of(-err), "%s", nl->error);
+	format_uuid(uuid, text);
+	for (size_t i = 0; i < json_object_array_length(all) && !ret; i++) {
+		struct json_object *vol = json_object_array_get_idx(all, i);
+
+		if (!strcmp(j_str(vol, "uuid"), text))
+			ret = fail(EXIT_ERROR, "this machine is a member of volume '%s' already, "
+				   "as node %llu", j_str(vol, "name"),
+				   (unsigned long long)j_u64(vol, "node_id"));
+	}
+	json_object_put(all);
+	return ret;
+}
+
 static int open_blank(struct device *dev, const char *path, bool force)
 {
 	int ret = device_open(dev, path, true);
@@ -381,14 +406,18 @@ int run_join(const struct args *a)
 		ret = open_blank(&dev, a->pos[1], a->opt[OPT_FORCE]);
 	if (ret)
 		return ret;
-	ret = check_local(&s.listen);
+	ret = format_check_least(&dev);
+	if (!ret)
+		ret = check_local(&s.listen);
 	if (!ret)
 		ret = nl_open(&nl, false);
 	if (ret) {
 		device_close(&dev);
 		return ret;
 	}
-	ret = join_device(&nl, &dev, a, &remote, &s);
+	ret = check_not_member(&nl, s.uuid);
+	if (!ret)
+		ret = join_device(&nl, &dev, a, &remote, &s);
 	device_close(&dev);
 	if (!ret)
 		ret = join_up(&nl, a, &s);

@@ -46,6 +46,13 @@ static int refuse_small(const struct device *dev, u64 need)
 		    format_size(dev->bytes, have), format_size(need, want));
 }
 
+int format_check_least(const struct device *dev)
+{
+	u64 least = HEAD_BYTES + FORMAT_RING_MIN + FORMAT_DATA_MIN;
+
+	return dev->bytes < least ? refuse_small(dev, least) : EXIT_OK;
+}
+
 static int choose_ring(const struct device *dev, const struct layout_request *req, u64 *ring)
 {
 	u64 usable, data = req->volume ? req->volume : FORMAT_DATA_MIN;

@@ -36,6 +36,9 @@ struct layout_request {
 int format_layout(const struct device *dev, const struct layout_request *req,
 		  struct raftblk_super *s);
 
+/* Is the device large enough for the smallest of volumes?  EXIT_OK or an exit code. */
+int format_check_least(const struct device *dev);
+
 /**
  * format_device() - write everything but what makes it a member
  * @assume_zero: the data area reads as zeros already
