@@ -29,7 +29,6 @@
  * @fresh: retained walk: the next record says by itself where the log begins
  * @end: end of the last valid record found in this lap
  * @evidence: the ring below was on stable storage once
- * @peak: highest index the log reached on the way
  * @lost: highest index in what was found behind the end
  * @header: the record at hand, RAFTBLK_RECORD_HEADER_MAX bytes
  * @window: a stretch of the ring in memory
@@ -49,7 +48,6 @@ struct walk {
 	bool fresh;
 	u64 end;
 	u64 evidence;
-	u64 peak;
 	u64 lost;
 	struct raftblk_disk_record *header;
 	u8 *window;
@@ -367,7 +365,6 @@ static int step(struct walk *w)
 	w->prev_crc = le32_to_cpu(d->crc);
 	w->pos += rec_sectors(w, d);
 	w->end = w->pos;
-	w->peak = max(w->peak, w->log->last);
 	w->out->records++;
 	return 0;
 }
@@ -518,13 +515,9 @@ static void judge(struct walk *w, const struct raftblk_vote *vote)
 {
 	struct raftblk_log *log = w->log;
 	struct raftblk_recovered *out = w->out;
-	bool rotten = w->evidence > w->pos;
 
-	/* A vote without a position: believe it, unless the walk came past that index. */
-	if (!vote->durable_pos && vote->durable_index > w->peak)
-		rotten = true;
 	out->proof_index = w->ckpt->proof_index;
-	if (!rotten)
+	if (w->evidence <= w->pos)
 		return;
 	out->torn = false;
 	/* Its header may be good: then it says what it replaced. */
@@ -600,7 +593,6 @@ static int recover(struct walk *w, const struct raftblk_vote *vote)
 	int err;
 
 	table_reset_applied(w);
-	w->peak = w->log->last;
 	w->pos = w->ckpt->retain_pos;
 	err = walk_retained(w);
 	if (!err)

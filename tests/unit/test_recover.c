@@ -262,19 +262,6 @@ TEST(recover_rot_last, "recover: the last record's rot is seen by vote or checkp
 	fake_free(f);
 }
 
-TEST(recover_vote_index, "recover: a vote that has an index and no position is believed")
-{
-	struct fake *f = fake_new(256, 1, 64);
-	u64 pos[5];
-
-	five(f, pos);
-	f->vote.durable_index = 10;
-	restart_clean(f, 10);
-	fake_sector(f, pos[4])[0] ^= 1;
-	check_corrupt(f, 8, 10);
-	fake_free(f);
-}
-
 TEST(recover_replaced, "recover: a suffix replaced twice")
 {
 	struct fake *f = fake_new(256, 1, 64);
