@@ -485,6 +485,19 @@ static void find_evidence(struct walk *w, u64 at)
 	}
 }
 
+/* Did a record begin at @pos, whose header did not come down whole? */
+static bool header_is_torn(struct walk *w, u64 pos)
+{
+	const struct raftblk_disk_record *d;
+	const void *p;
+
+	if (ring_read(w, pos, w->log->align_sectors, &p))
+		return false;
+	d = p;
+	return raftblk_record_plausible(d, w->log->uuid, w->log->align_sectors) &&
+	       le64_to_cpu(d->pos) == pos;
+}
+
 /* Look at every place of the lap behind the end where a record could begin. */
 static int scan_ahead(struct walk *w)
 {
@@ -497,6 +510,8 @@ static int scan_ahead(struct walk *w)
 			find_evidence(w, at);
 		else if (err != -EBADMSG)
 			return err;
+		else if (at == w->pos)
+			w->out->torn = header_is_torn(w, at);
 	}
 	return 0;
 }

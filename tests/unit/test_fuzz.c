@@ -44,7 +44,7 @@ static void random_entry(struct rng *r, struct raftblk_entry *e, u64 term)
 
 TEST(fuzz_wire_seeded, "fuzz: wire, seeded")
 {
-	static __attribute__((aligned(8))) u8
+	static u8 __attribute__((aligned(8)))
 		frame[sizeof(struct raftblk_wire_header) + RAFTBLK_WIRE_BODY_MAX];
 	static u8 data[1 + sizeof(frame)];
 	struct raftblk_entry ent[RAFTBLK_MSG_MAX_ENTRIES];

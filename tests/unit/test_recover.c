@@ -145,6 +145,26 @@ TEST(recover_torn, "recover: a torn record is cut, whole ones behind it prove no
 	fake_free(f);
 }
 
+TEST(recover_torn_header, "recover: of a torn record a part of the header may be there, or nothing")
+{
+	struct fake *f = fake_new(256, 1, 64);
+	struct rec r;
+	u32 i;
+
+	put(f, 1, 2, 1);
+	for (i = 0; i < 20; i++)
+		CHECK_EQ(fake_append(f, NOOP, 1, 0), 0);
+	r = stage(f);
+	restart_clean(f, 2);
+	fake_put(f, r.pos, r.buf, 1);
+	CHECK_EQ(fake_restart(f), 0);
+	CHECK(f->found.torn);
+	CHECK_EQ(f->found.corrupt_index, 0);
+	CHECK_EQ(f->log.last, 2);
+	lose(&r);
+	fake_free(f);
+}
+
 /*
  * Index, term and position fit: only the chain of CRCs tells that the record
  * behind followed on another one, and that what it replaces is newer.
