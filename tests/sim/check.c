@@ -206,9 +206,10 @@ static void check_log(struct node *n, bool all)
 
 /* ---- commit ---- */
 
+/* What rotted away after it was acknowledged in good faith counts as well. */
 static bool durable_at(const struct node *n, u64 index, u64 term)
 {
-	return index <= n->dur_last && n->dur_term[index] == term;
+	return index <= max(n->dur_last, n->rot_last) && n->dur_term[index] == term;
 }
 
 static bool durable_on_majority(const struct raftblk_config *c, u64 index, u64 term)
@@ -414,6 +415,8 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 	check_log(n, true);
 	for (i = log->first; i <= log->last; i++)
 		n->dur_term[i] = n->sh_term[i];
+	if (n->rotten)
+		n->rot_last = max(n->rot_last, n->dur_last);
 	n->dur_last = log->last;
 	sim.count->recovered_entries += log->last + 1 - log->first;
 	n->commit = n->rep.raft.commit;

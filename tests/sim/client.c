@@ -164,6 +164,9 @@ void client_done(struct node *n, struct raftblk_req *req)
 	      (unsigned long long)req->index);
 	if (!status_known(req->status))
 		sim_fail("node %u: a request ended with status %d", n->id, req->status);
+	if (sim.final && req->status && !n->behind)
+		sim_fail("node %u: a request ended with %d although nothing is broken any more",
+			 n->id, req->status);
 	if (req->status == -ETIMEDOUT)
 		COUNT(io_timeouts);
 	if (op->id) {
@@ -286,7 +289,7 @@ static void joined(struct node *at, struct wait *w)
 	memset(&config, 0, sizeof(config));
 	if (raftblk_config_decode(&config, &d) ||
 	    raftblk_config_find(&config, w->change.member.id) < 0)
-		sim_fail("node %u: joined as %u, but is not in the configuration",
+		sim_fail("node %u: let %u join, but is not in the configuration",
 			 at->id, w->change.member.id);
 	config.index = known->index;
 	node_format(w->joiner, w->change.member.id, &config);

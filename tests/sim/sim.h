@@ -292,6 +292,7 @@ struct node {
 	u64 sh_first;
 	u64 sh_last;
 	u64 dur_last;
+	u64 rot_last;		/* dur_last before the medium lost a record */
 	u64 commit;
 	u64 term;
 	enum raft_role role;
