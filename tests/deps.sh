@@ -7,7 +7,8 @@
 # usage: tests/deps.sh [build|test|debug|lint|bench]...     (default: all)
 set -eu
 
-build='gcc make libc6-dev libmnl-dev pkg-config linux-headers-amd64'
+build='gcc make libc6-dev libmnl-dev libjson-c-dev libblkid-dev pkg-config
+	linux-headers-amd64 python3'
 test='qemu-system-x86 qemu-utils busybox-static nbdkit nbdkit-plugin-dev
 	e2fsprogs util-linux kmod cpio xz-utils zstd fio dmsetup iproute2
 	python3 python3-yaml jq drbd-utils'
