@@ -33,6 +33,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -467,7 +468,12 @@ static int disk_get_ready(void)
 	return 0;
 }
 
-/* After nbdkit has gone to the background: threads do not survive a fork. */
+/*
+ * After nbdkit has gone to the background: threads do not survive a fork.
+ *
+ * nbdkit has asked to be ended with its parent, which the kernel takes to be the
+ * thread that started it.  A disk outlives that: it goes when the lab says so.
+ */
 static int disk_after_fork(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -475,6 +481,7 @@ static int disk_after_fork(void)
 	pthread_t thread;
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", control_name);
+	prctl(PR_SET_PDEATHSIG, 0);
 	unlink(control_name);
 	if (fd < 0 || bind(fd, (void *)&addr, sizeof(addr)) || listen(fd, 8) ||
 	    pthread_create(&thread, NULL, control_loop, (void *)(intptr_t)fd)) {
