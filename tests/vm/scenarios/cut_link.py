@@ -14,7 +14,7 @@ TIMEOUT = 300
 def run(lab):
     form(lab)
     oracle = Oracle(DEVICE, blocks=1024, qd=4)
-    writer = oracle.write(lab.node(1), pause_us=2000)
+    writer = oracle.write(lab.node(1), pause=2000)
     writer.wait_acks(50)
     for a, b, oneway in ((1, 2, False), (2, 3, False), (3, 1, False), (1, 2, True), (3, 1, True)):
         lab.cut(a, b, oneway=oneway)

@@ -14,7 +14,7 @@ def run(lab):
     times = 5 if lab.kernel.debug else 50
     form(lab, '128M')
     oracle = Oracle(DEVICE, blocks=2048, qd=4)
-    writer = oracle.write(lab.node(1), pause_us=5000)
+    writer = oracle.write(lab.node(1), pause=5000)
     writer.wait_acks(50, 120)
     for number in range(times):
         node = lab.node(2 + number % 2)

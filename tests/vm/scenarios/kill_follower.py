@@ -16,7 +16,7 @@ def run(lab):
         '--bs=4k --ioengine=libaio --iodepth=8 --direct=1 --verify=crc32c '
         '--do_verify=1 --rate_iops=150 --output-format=terse')
     oracle = Oracle(DEVICE, blocks=2048, qd=2)
-    writer = oracle.write(lab.node(1), pause_us=10000)
+    writer = oracle.write(lab.node(1), pause=10000)
     for number in (2, 3):
         writer.wait_acks(writer.acks + 50, 120)
         lab.node(number).kill()
