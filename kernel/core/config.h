@@ -55,6 +55,14 @@ int raftblk_config_decode(struct raftblk_config *c, const struct raftblk_disk_co
 /* slot of a member in c->member, or -ENOENT */
 int raftblk_config_find(const struct raftblk_config *c, u32 id);
 
+/* Ids are not used twice, so one that had not been given out when @c was made
+ * belongs to a member that joined later (if there was room).
+ */
+static inline bool raftblk_config_is_newcomer(const struct raftblk_config *c, u32 id)
+{
+	return id >= c->next_id && c->nr < RAFTBLK_MAX_MEMBERS;
+}
+
 bool raftblk_config_is_joint(const struct raftblk_config *c);
 
 /* votes in elections and counts for commit: in the outgoing or incoming set */

@@ -35,8 +35,7 @@ struct raft_peer *raft_peer(struct raft *r, u32 id)
 }
 
 /*
- * A message from one that is no member as far as this log goes.  Ids are not used
- * twice, so one that was not given out yet belongs to a member that joined since.
+ * A message from one that is no member as far as this log goes, but joined since.
  * It has to be answered, or a member that was away meanwhile could neither be led
  * nor asked for its vote by the newcomer: a majority could be up and not act.
  */
@@ -44,7 +43,7 @@ static struct raft_peer *raft_guest(struct raft *r, u32 id)
 {
 	struct raft_peer *p;
 
-	if (id < r->config.next_id || r->config.nr == RAFTBLK_MAX_MEMBERS)
+	if (!raftblk_config_is_newcomer(&r->config, id))
 		return NULL;
 	p = &r->peer[r->config.nr];
 	memset(p, 0, sizeof(*p));

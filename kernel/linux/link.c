@@ -121,11 +121,31 @@ struct raftblk_link *raftblk_link_unused(struct raftblk_net *net)
 	return found;
 }
 
+/* For a member that joined while this one was away; more about it is in the log to come. */
+static struct raftblk_link *link_for_newcomer(struct raftblk_net *net,
+					      const struct raftblk_conn *conn)
+{
+	struct raftblk_member m = { .id = conn->peer };
+	struct raftblk_link *link;
+
+	if (!raftblk_config_is_newcomer(&net->vol->replica.raft.config, m.id))
+		return NULL;
+	link = raftblk_link_unused(net);
+	if (!link)
+		return NULL;
+	memcpy(m.incarnation, conn->incarnation, sizeof(m.incarnation));
+	raftblk_link_set(link, &m);
+	return link;
+}
+
 /* A connection from the handshake replaces what there is: it is newer. */
 void raftblk_link_take(struct raftblk_net *net, struct raftblk_conn *conn)
 {
 	struct raftblk_link *link = raftblk_link_find(net, conn->peer);
 	struct raftblk_conn *old;
+
+	if (!link)
+		link = link_for_newcomer(net, conn);
 
 	/* the configuration may have changed since it was let in */
 	if (!link || memcmp(link->incarnation, conn->incarnation, sizeof(conn->incarnation))) {

@@ -53,7 +53,8 @@ struct raftblk_dial {
  * @id: node id, 0: free.  This one and the next three change in the worker, under
  *	net->lock; the worker may read them without it.
  * @dials: this side has the higher id, and so is the one that connects
- * @incarnation, @addr: where the peer is
+ * @incarnation, @addr: where the peer is; @addr is not known of a newcomer, see
+ *	raftblk_net_admit()
  * @last_error: of the last dial or of the connection that broke; net->lock
  * @dial: control, data
  * @conn: likewise; NULL where there is none; the worker's
@@ -144,6 +145,12 @@ int raftblk_net_add(struct raftblk_net *net, struct socket *sock,
 
 /**
  * raftblk_net_admit() - server: is the peer one, and does it want us?
+ *
+ * A member that joined while this one was away is let in, too: it has the
+ * key, and its id has not been given out yet as far as this node knows (an id is
+ * given once, and the newest member has the highest, so it is the one that
+ * connects).  Otherwise the two could not elect a leader together, although they
+ * may be a majority that is up.
  *
  * Return: 0; -EAGAIN: not a member as far as we know (our configuration may be
  * old); -ESTALE: a member, but on another disk; -EREMCHG: it means another than

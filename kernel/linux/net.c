@@ -168,7 +168,7 @@ int raftblk_net_admit(struct raftblk_net *net, const struct raftblk_auth *auth)
 	spin_lock(&net->lock);
 	slot = raftblk_config_find(&net->config, auth->peer_id);
 	if (slot < 0)
-		err = -EAGAIN;
+		err = raftblk_config_is_newcomer(&net->config, auth->peer_id) ? 0 : -EAGAIN;
 	else if (memcmp(net->config.member[slot].incarnation, auth->peer_incarnation, 16))
 		/* Same id, another disk: it may have forgotten what the member
 		 * we know has promised.
@@ -234,9 +234,13 @@ void raftblk_net_configure(struct raftblk_volume *vol, const struct raftblk_conf
 	spin_unlock(&net->lock);
 	net->unassigned = false;
 
-	for (i = 0; i < net->nr_links; i++)
-		if (net->link[i].id && raftblk_config_find(config, net->link[i].id) < 0)
+	for (i = 0; i < net->nr_links; i++) {
+		u32 id = net->link[i].id;
+
+		if (id && raftblk_config_find(config, id) < 0 &&
+		    !raftblk_config_is_newcomer(config, id))
 			raftblk_link_clear(&net->link[i]);
+	}
 	for (i = 0; i < config->nr; i++) {
 		const struct raftblk_member *m = &config->member[i];
 		struct raftblk_link *link;
@@ -330,31 +334,40 @@ void raftblk_net_flush(struct raftblk_volume *vol)
 	}
 }
 
+/* Bit 0: control messages to this peer can be sent now; bit 16: data. */
+static u32 net_ready_to(struct raftblk_net *net, u32 id)
+{
+	const struct raftblk_link *link = raftblk_link_find(net, id);
+	const struct raftblk_conn *control, *data;
+	u32 ready = 0;
+
+	if (!link)
+		return 0;
+	control = link->conn[RAFTBLK_CONN_CONTROL];
+	data = link->conn[RAFTBLK_CONN_DATA];
+	if (control && raftblk_conn_may_send(control))
+		ready |= BIT(0);
+	if (data && raftblk_conn_may_send(data))
+		ready |= BIT(16);
+	return ready;
+}
+
 /*
  * By the configuration as it is now, not as it was when the net was configured:
  * the bits are about its members.
  */
 u32 raftblk_net_ready(struct raftblk_volume *vol)
 {
-	const struct raftblk_config *config = &vol->replica.raft.config;
+	const struct raft *r = &vol->replica.raft;
 	struct raftblk_net *net = vol->net;
 	u32 i, ready = 0;
 
 	if (!net)
 		return 0;
-	for (i = 0; i < config->nr; i++) {
-		const struct raftblk_link *link = raftblk_link_find(net, config->member[i].id);
-		const struct raftblk_conn *control, *data;
-
-		if (!link)
-			continue;
-		control = link->conn[RAFTBLK_CONN_CONTROL];
-		data = link->conn[RAFTBLK_CONN_DATA];
-		if (control && raftblk_conn_may_send(control))
-			ready |= BIT(i);
-		if (data && raftblk_conn_may_send(data))
-			ready |= BIT(16 + i);
-	}
+	for (i = 0; i < r->config.nr; i++)
+		ready |= net_ready_to(net, r->config.member[i].id) << i;
+	if (r->guest)
+		ready |= (net_ready_to(net, r->guest) & BIT(0)) << r->config.nr;
 	return ready;
 }
 

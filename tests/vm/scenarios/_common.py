@@ -14,10 +14,11 @@ def expect(what, got, wanted=True):
         raise AssertionError(f'{what}: {got!r}, expected {wanted!r}')
 
 
-def form(lab, log='64M', create=()):
-    """A volume on all machines, every member a voter."""
-    first = lab.form(create=['--log-size', log, *create])
-    lab.wait(lambda: len(voters(first)) == len(list(lab)), 60, 'all members to vote')
+def form(lab, log='64M', create=(), members=None):
+    """A volume on all machines (or those), every member a voter."""
+    first = lab.form(create=['--log-size', log, *create], members=members)
+    count = len(members or list(lab))
+    lab.wait(lambda: len(voters(first)) == count, 60, 'all members to vote')
     return first
 
 
@@ -36,16 +37,17 @@ def leader(lab, timeout=60):
     return lab.wait(lambda: lab.leader(VOLUME), timeout, 'a leader')
 
 
-def level(lab):
-    """Every member has applied what the leader has committed."""
-    states = [node.status(VOLUME) for node in lab if node.alive()]
+def level(lab, members=None):
+    """Every member (or those) has applied what the leader has committed."""
+    states = [node.status(VOLUME) for node in lab
+              if node.alive() and (not members or node.number in members)]
     leads = [s for s in states if s and s['role'] == 'leader']
     return (len(leads) == 1 and all(states)
             and {s['applied'] for s in states} == {leads[0]['last']})
 
 
-def caught_up(lab, timeout=120):
-    lab.wait(lambda: level(lab), timeout, 'all members to catch up')
+def caught_up(lab, timeout=120, members=None):
+    lab.wait(lambda: level(lab, members), timeout, 'all members to catch up')
 
 
 def finish(lab):
