@@ -2,6 +2,7 @@
 /* Superblock, vote slots and checkpoint slots. */
 #include "crc.h"
 #include "meta.h"
+#include "vmap.h"
 
 static_assert(sizeof(struct raftblk_disk_super) == RAFTBLK_META_BYTES, "superblock");
 static_assert(sizeof(struct raftblk_disk_vote) == RAFTBLK_VOTE_BYTES, "vote slot");
@@ -33,6 +34,7 @@ void raftblk_super_encode(const struct raftblk_super *s, void *buf)
 	d->max_entries = cpu_to_le32(s->max_entries);
 	d->extent_sectors = cpu_to_le32(s->extent_sectors);
 	d->minor = cpu_to_le32(s->minor);
+	d->vmap_start = cpu_to_le64(s->vmap_start);
 	raftblk_addr_encode(&s->listen, &d->listen_family, &d->listen_port, d->listen_addr);
 	d->crc = cpu_to_le32(crc_of(d));
 }
@@ -105,6 +107,26 @@ static const char *check_data(const struct raftblk_super *s)
 	return NULL;
 }
 
+static bool areas_overlap(u64 a, u64 a_sectors, u64 b, u64 b_sectors)
+{
+	return a < b + b_sectors && b < a + a_sectors;
+}
+
+static const char *check_vmap(const struct raftblk_super *s)
+{
+	u64 sectors;
+
+	if (!s->vmap_start)	/* made before there was one; or a witness */
+		return NULL;
+	sectors = raftblk_vmap_nr_blocks(s) * 2 * RAFTBLK_META_BYTES / 512;
+	if (!area_ok(s->vmap_start, sectors) || s->vmap_start & (RAFTBLK_META_BYTES / 512 - 1))
+		return "superblock: the version map lies outside the device or is not aligned";
+	if (areas_overlap(s->vmap_start, sectors, s->ring_start, s->ring_sectors) ||
+	    areas_overlap(s->vmap_start, sectors, s->data_start, s->data_sectors))
+		return "superblock: the version map overlaps the log or the data area";
+	return NULL;
+}
+
 static const char *check_super(const struct raftblk_super *s)
 {
 	const char *why;
@@ -114,7 +136,9 @@ static const char *check_super(const struct raftblk_super *s)
 	if (s->minor != 0xffffffffU && s->minor >= 1U << 20)
 		return "superblock: bad minor number";
 	why = check_ring(s);
-	return why ? why : check_data(s);
+	if (!why)
+		why = check_data(s);
+	return why ? why : check_vmap(s);
 }
 
 static void super_from_disk(struct raftblk_super *s, const struct raftblk_disk_super *d)
@@ -137,6 +161,7 @@ static void super_from_disk(struct raftblk_super *s, const struct raftblk_disk_s
 	s->max_entries = le32_to_cpu(d->max_entries);
 	s->extent_sectors = le32_to_cpu(d->extent_sectors);
 	s->minor = le32_to_cpu(d->minor);
+	s->vmap_start = le64_to_cpu(d->vmap_start);
 }
 
 int raftblk_super_decode(struct raftblk_super *s, const void *buf, const char **why)
@@ -215,6 +240,7 @@ void raftblk_ckpt_encode(const struct raftblk_ckpt *c, const u8 *uuid, void *buf
 	d->durable_pos = cpu_to_le64(c->durable_pos);
 	d->proof_index = cpu_to_le64(c->proof_index);
 	d->owner_node = cpu_to_le32(c->owner_node);
+	d->flags = cpu_to_le32(c->flags);
 	d->owner_token = cpu_to_le64(c->owner_token);
 	d->volume_sectors = cpu_to_le64(c->volume_sectors);
 	d->config_index = cpu_to_le64(c->config.index);
@@ -241,6 +267,7 @@ int raftblk_ckpt_decode(struct raftblk_ckpt *c, const u8 *uuid, const void *buf)
 	c->durable_pos = le64_to_cpu(d->durable_pos);
 	c->proof_index = le64_to_cpu(d->proof_index);
 	c->owner_node = le32_to_cpu(d->owner_node);
+	c->flags = le32_to_cpu(d->flags);
 	c->owner_token = le64_to_cpu(d->owner_token);
 	c->volume_sectors = le64_to_cpu(d->volume_sectors);
 	if (c->retain_pos > c->replay_pos || c->replay_pos > RAFTBLK_SECTOR_MAX ||

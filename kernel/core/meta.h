@@ -34,6 +34,7 @@ struct raftblk_super {
 	u32 max_entries;
 	u32 extent_sectors;
 	u32 minor;
+	u64 vmap_start;
 	struct raftblk_addr listen;
 };
 
@@ -63,6 +64,7 @@ struct raftblk_ckpt {
 	u64 durable_pos;
 	u64 proof_index;
 	u32 owner_node;
+	u32 flags;		/* RAFTBLK_CKPT_F_* */
 	u64 owner_token;
 	u64 volume_sectors;
 	struct raftblk_config config;

@@ -151,7 +151,8 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 			 const struct raftblk_replica_params *params,
 			 const struct raftblk_payload_ops *ops,
 			 struct raftblk_entry *slot, const struct raftblk_reader *reader,
-			 u64 now, u64 seed, struct raftblk_recovered *out)
+			 struct raftblk_vmap *vmap, u64 now, u64 seed,
+			 struct raftblk_recovered *out)
 {
 	struct configs_found found = { .rep = rep, .nr = 1 };
 	u64 proof;
@@ -165,6 +166,10 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 	rep->now = now;
 	rep->busy = true;
 	rep->ckpt = *ckpt;
+	rep->vmap = params->catchup ? vmap : NULL;
+	/* Applied without keeping the map: it says nothing about that. */
+	if (rep->vmap && !(ckpt->flags & RAFTBLK_CKPT_F_VMAP))
+		raftblk_vmap_doubt(vmap, ckpt->applied_index);
 	rep->work_config[0] = ckpt->config;
 	raftblk_log_init(&rep->log, super, ops, slot);
 	memset(out, 0, sizeof(*out));

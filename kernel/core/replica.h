@@ -20,6 +20,7 @@
 #define RAFTBLK_REPLICA_H
 
 #include "raft.h"
+#include "vmap.h"
 
 #define RAFTBLK_READ_SEGMENTS	16	/* pieces a read may consist of; more: it waits for apply */
 #define RAFTBLK_APPLY_DEPTH	64	/* entries on their way to the data area */
@@ -175,6 +176,8 @@ enum raftblk_event_type {
  * @RAFTBLK_ACT_OPENED: open: over
  * @RAFTBLK_ACT_CHANGED: change: over
  * @RAFTBLK_ACT_EVENT: event: tell userspace
+ * @RAFTBLK_ACT_VMAP_WRITE: block: raftblk_vmap_encode() it at once, write it to
+ *	its slot (no FUA, a flush follows); then _vmap_written()
  */
 enum raftblk_action_type {
 	RAFTBLK_ACT_SEND,
@@ -189,6 +192,7 @@ enum raftblk_action_type {
 	RAFTBLK_ACT_OPENED,
 	RAFTBLK_ACT_CHANGED,
 	RAFTBLK_ACT_EVENT,
+	RAFTBLK_ACT_VMAP_WRITE,
 };
 
 struct raftblk_action {
@@ -205,6 +209,7 @@ struct raftblk_action {
 		struct raftblk_req *req;
 		struct raftblk_open *open;
 		struct raftblk_change *change;
+		u32 block;
 		struct {
 			enum raftblk_event_type type;
 			s64 a;
@@ -222,6 +227,7 @@ struct raftblk_action {
  * @idle_ckpt_ns: or this long after the last apply, so that recovery has
  *	little to do and knows what was durable
  * @io_timeout_ns: 0: requests wait for a majority for ever
+ * @catchup: keep a version map; a member behind the log catches up by extents
  */
 struct raftblk_replica_params {
 	struct raft_params raft;
@@ -230,6 +236,7 @@ struct raftblk_replica_params {
 	u32 ckpt_percent;
 	u64 idle_ckpt_ns;
 	u64 io_timeout_ns;
+	bool catchup;
 };
 
 #define RAFTBLK_REPLICA_PARAMS_DEFAULT { \
@@ -239,6 +246,7 @@ struct raftblk_replica_params {
 	.ckpt_percent = 40, \
 	.idle_ckpt_ns = 500 * RAFTBLK_NSEC_PER_MSEC, \
 	.io_timeout_ns = 0, \
+	.catchup = false, \
 }
 
 struct raftblk_pending_event {
@@ -272,6 +280,9 @@ struct raftblk_pending_event {
  * @new_ckpt: the one under way
  * @ckpt_applied: applied index it stands for
  * @ckpt_wanted: the log was full
+ * @vmap: version map, NULL without params.catchup
+ * @map_next: checkpoint under way: blocks below have been looked at
+ * @map_writing: map blocks on their way to disk
  * @proof_pending: recovery found that acknowledged entries are lost; until a
  *	checkpoint on disk says so, nothing else may be written or sent
  *
@@ -335,12 +346,16 @@ struct raftblk_replica {
 	struct raftblk_ckpt new_ckpt;
 	enum {
 		RAFTBLK_CKPT_IDLE,
+		RAFTBLK_CKPT_MAPPING,
 		RAFTBLK_CKPT_FLUSHING,
 		RAFTBLK_CKPT_WANT_WRITE,
 		RAFTBLK_CKPT_WRITING,
 	} ckpt_state;
 	u64 ckpt_applied;
 	bool ckpt_wanted;
+	struct raftblk_vmap *vmap;
+	u32 map_next;
+	u32 map_writing;
 	bool proof_pending;
 	u64 last_apply_at;
 
@@ -405,6 +420,7 @@ struct raftblk_replica {
  * raftblk_replica_init() - a member on its recovered disk
  * @slot: zeroed array of @super->max_entries
  * @reader: reads the ring; used only during this call
+ * @vmap: loaded; NULL without @params->catchup
  *
  * Reads the ring (may sleep in @reader->read).  @found tells what recovery
  * saw, for the log.
@@ -416,7 +432,8 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 			 const struct raftblk_replica_params *params,
 			 const struct raftblk_payload_ops *ops,
 			 struct raftblk_entry *slot, const struct raftblk_reader *reader,
-			 u64 now, u64 seed, struct raftblk_recovered *found);
+			 struct raftblk_vmap *vmap, u64 now, u64 seed,
+			 struct raftblk_recovered *found);
 
 /* Drops all payload references.  No request, open or change may be left:
  * call raftblk_replica_stop() and drain raftblk_replica_next() first.
@@ -460,6 +477,7 @@ void raftblk_replica_applied(struct raftblk_replica *rep, u64 now, u64 index, in
 void raftblk_replica_flushed(struct raftblk_replica *rep, u64 now, int status);
 void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now,
 			       struct raftblk_req *req, int status);
+void raftblk_replica_vmap_written(struct raftblk_replica *rep, u64 now, int status);
 
 /**
  * raftblk_replica_next() - the next thing to do

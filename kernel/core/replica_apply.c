@@ -118,6 +118,9 @@ bool raftblk_replica_apply_next(struct raftblk_replica *rep, struct raftblk_acti
 			if (!apply_may_start(rep, e))
 				return false;
 			e->state |= RAFTBLK_ENTRY_APPLYING;
+			/* Now, not when it is done: version 0 says that nothing was written. */
+			if (rep->vmap)
+				raftblk_vmap_set(rep->vmap, e->sector, e->nsect, rep->apply_next);
 			a->type = RAFTBLK_ACT_APPLY;
 			a->index = rep->apply_next;
 			a->entry = *e;

@@ -38,15 +38,65 @@ static bool ckpt_is_due(const struct raftblk_replica *rep)
  * What the checkpoint stands for is taken now: it may claim exactly what was
  * applied when the flush began.
  */
-static void ckpt_begin(struct raftblk_replica *rep, struct raftblk_action *a)
+static void ckpt_begin(struct raftblk_replica *rep)
 {
 	rep->ckpt_applied = rep->applied;
 	rep->new_ckpt.owner_node = rep->applied_owner_node;
 	rep->new_ckpt.owner_token = rep->applied_owner_token;
 	rep->new_ckpt.volume_sectors = rep->volume_sectors;
 	rep->new_ckpt.config = rep->applied_config;
+	rep->new_ckpt.flags = rep->vmap ? RAFTBLK_CKPT_F_VMAP : 0;
+	rep->map_next = 0;
+	rep->ckpt_state = RAFTBLK_CKPT_MAPPING;
+#ifdef RAFTBLK_PLANT_VMAP_LATE
+	rep->map_next = ~0U;	/* planted fault: written after the checkpoint */
+#endif
+}
+
+/*
+ * The map first, so that one flush covers it and the data area.  A block that
+ * changes again meanwhile is left for the next checkpoint: what it says more is
+ * above this one.
+ */
+static bool map_write_next(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	struct raftblk_vmap *v = rep->vmap;
+
+	if (!v || !v->nr_dirty || rep->map_writing == RAFTBLK_VMAP_WRITES)
+		return false;
+	rep->map_next = raftblk_vmap_next_dirty(v, rep->map_next);
+	if (rep->map_next >= v->nr_blocks)
+		return false;
+	a->type = RAFTBLK_ACT_VMAP_WRITE;
+	a->block = rep->map_next++;
+	rep->map_writing++;
+	return true;
+}
+
+static bool map_next(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	if (map_write_next(rep, a))
+		return true;
+	if (rep->map_writing)
+		return false;
+#ifdef RAFTBLK_PLANT_VMAP_LATE
+	if (rep->map_next != ~0U) {
+		rep->ckpt_state = RAFTBLK_CKPT_IDLE;
+		return false;
+	}
+#endif
 	rep->ckpt_state = RAFTBLK_CKPT_FLUSHING;
 	a->type = RAFTBLK_ACT_FLUSH;
+	return true;
+}
+
+void raftblk_replica_vmap_written(struct raftblk_replica *rep, u64 now, int status)
+{
+	rep->now = now;
+	rep->busy = true;
+	rep->map_writing--;
+	if (status)
+		raftblk_replica_fault(rep, status);
 }
 
 static void ckpt_write(struct raftblk_replica *rep, struct raftblk_action *a)
@@ -65,11 +115,14 @@ bool raftblk_replica_ckpt_next(struct raftblk_replica *rep, struct raftblk_actio
 	case RAFTBLK_CKPT_IDLE:
 		if (!ckpt_is_due(rep))
 			return false;
-		ckpt_begin(rep, a);
+		ckpt_begin(rep);
 #ifdef RAFTBLK_PLANT_CKPT_BEFORE_FLUSH
 		ckpt_write(rep, a);	/* planted fault: for the simulator to find */
-#endif
 		return true;
+#endif
+		fallthrough;
+	case RAFTBLK_CKPT_MAPPING:
+		return map_next(rep, a);
 	case RAFTBLK_CKPT_WANT_WRITE:
 		ckpt_write(rep, a);
 		return true;
@@ -104,6 +157,10 @@ void raftblk_replica_ckpt_written(struct raftblk_replica *rep, u64 now, int stat
 	proven = rep->ckpt.proof_index && !rep->new_ckpt.proof_index;
 	rep->ckpt = rep->new_ckpt;
 	rep->ckpt_state = RAFTBLK_CKPT_IDLE;
+#ifdef RAFTBLK_PLANT_VMAP_LATE
+	rep->ckpt_state = RAFTBLK_CKPT_MAPPING;
+	rep->map_next = 0;
+#endif
 	rep->ckpt_wanted = false;
 	rep->proof_pending = false;
 	raftblk_log_ckpt_done(&rep->log, &rep->ckpt);

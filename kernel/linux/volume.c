@@ -402,7 +402,7 @@ static int start_replica(struct raftblk_volume *vol, const struct raftblk_vote *
 	}
 	raftblk_payload_fill_ops(&ops, vol);
 	err = raftblk_replica_init(&vol->replica, &vol->super, vote, ckpt, &params, &ops,
-				   vol->slot, &reader, raftblk_now(), get_random_u64(), &found);
+				   vol->slot, &reader, NULL, raftblk_now(), get_random_u64(), &found);
 	if (err) {
 		raftblk_extack(extack, found.why ?: "the log cannot be recovered");
 		goto err_free;

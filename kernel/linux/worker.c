@@ -350,6 +350,9 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 	case RAFTBLK_ACT_EVENT:
 		tell_event(vol, act);
 		break;
+	case RAFTBLK_ACT_VMAP_WRITE:
+		WARN_ON_ONCE(1);	/* params.catchup is off */
+		break;
 	}
 }
 

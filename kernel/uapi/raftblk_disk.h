@@ -9,6 +9,7 @@
  *   sector 8       superblock B           (4 KiB, identical copy)
  *   sector 16, 24  vote slots A, B        (512 bytes each, in a 4 KiB block)
  *   sector 32, 40  checkpoint slots A, B  (4 KiB each)
+ *   vmap_start     the version map, if there is one
  *   ring_start     the log ring
  *   data_start     the data area
  *
@@ -24,6 +25,7 @@
 #define RAFTBLK_VOTE_MAGIC	0x31544f56		/* "VOT1" */
 #define RAFTBLK_CKPT_MAGIC	0x31504b43		/* "CKP1" */
 #define RAFTBLK_RECORD_MAGIC	0x31434552		/* "REC1" */
+#define RAFTBLK_VMAP_MAGIC	0x31504d56		/* "VMP1" */
 #define RAFTBLK_FORMAT_VERSION	1
 
 #define RAFTBLK_META_BYTES	4096	/* size of a superblock and of a slot's block */
@@ -62,6 +64,8 @@
  * @listen_family: 4 or 6
  * @listen_port: TCP port this member listens on
  * @listen_addr: address, IPv4 in the first four bytes
+ * @vmap_start: first sector of the version map, 0: there is none; struct
+ *	raftblk_disk_vmap
  */
 struct raftblk_disk_super {
 	__le64 magic;
@@ -87,7 +91,9 @@ struct raftblk_disk_super {
 	__u8 listen_addr[16];
 	__le16 listen_port;
 	__u8 listen_family;
-	__u8 reserved[3885];
+	__u8 reserved0[5];
+	__le64 vmap_start;
+	__u8 reserved[3872];
 };
 
 /**
@@ -142,6 +148,8 @@ struct raftblk_disk_config {
 	struct raftblk_disk_member member[RAFTBLK_MAX_MEMBERS];
 };
 
+#define RAFTBLK_CKPT_F_VMAP	0x01	/* the version map says what changed up to applied_index */
+
 /**
  * struct raftblk_disk_ckpt - checkpoint
  * @applied_index: every entry up to here is in the data area, flushed
@@ -157,6 +165,7 @@ struct raftblk_disk_config {
  * @proof_index: 0, or this member lost entries up to here that it may have
  *	acknowledged: it may not vote until it has fetched them again
  * @owner_node: owner as of @applied_index, 0 for none
+ * @flags: RAFTBLK_CKPT_F_*
  * @owner_token: index of the entry that made it so
  * @volume_sectors: size of the volume as of @applied_index
  * @config_index: index of the entry that set @config, 0 for the initial one
@@ -176,12 +185,37 @@ struct raftblk_disk_ckpt {
 	__le64 durable_pos;
 	__le64 proof_index;
 	__le32 owner_node;
-	__le32 reserved0;
+	__le32 flags;
 	__le64 owner_token;
 	__le64 volume_sectors;
 	__le64 config_index;
 	struct raftblk_disk_config config;
 	__u8 reserved[2928];
+};
+
+#define RAFTBLK_VMAP_VERSIONS	504	/* in a map block */
+
+/**
+ * struct raftblk_disk_vmap - a block of the version map
+ * @uuid: incarnation of the member's disk
+ * @generation: counts the writes of this block, from 1 on.  Block b of generation
+ *	g lies 2 * b + (g & 1) blocks of 4096 bytes behind vmap_start, so that a
+ *	torn write leaves the generation before; where nothing was written there
+ *	are zeros
+ * @block: which block of the map
+ * @version: of extent @block * 504 + i: index of the newest entry applied to it,
+ *	0: never written.  Covers the checkpoint: an entry at or below its
+ *	applied_index is in the map, one above may be
+ */
+struct raftblk_disk_vmap {
+	__le32 magic;
+	__le32 crc;
+	__u8 uuid[16];
+	__le64 generation;
+	__le32 block;
+	__le32 reserved0;
+	__u8 reserved[24];
+	__le64 version[RAFTBLK_VMAP_VERSIONS];
 };
 
 /* Operations of entries, struct raftblk_disk_desc.op */

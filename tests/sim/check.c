@@ -430,6 +430,8 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 	if (n->commit > nr_committed)
 		LOST("node %u: starts with %llu committed, but only %llu are", n->id,
 		     (unsigned long long)n->commit, (unsigned long long)nr_committed);
+	if (n->rep.vmap)
+		check_vmap(n, false);
 	memset(n->applied_set, 0, sim.set.max_entries * sizeof(*n->applied_set));
 	memset(n->applying, 0, sizeof(n->applying));
 }
@@ -437,6 +439,32 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 void check_down(struct node *n)
 {
 	n->role = RAFT_FOLLOWER;
+}
+
+/*
+ * The version map against what the committed history says of the applied entries: too
+ * low is a change that a member which catches up would not get.
+ */
+void check_vmap(const struct node *n, bool exact)
+{
+	u64 extents = n->vmap.nr_extents;
+	u64 *want = calloc(extents, sizeof(*want));
+	u64 i, x;
+
+	assert(want);
+	for (i = 1; i <= n->rep.applied && i <= nr_committed; i++) {
+		const struct raftblk_entry *e = &committed[i].reg->e;
+
+		for (x = e->sector / n->vmap.extent_sectors; raftblk_entry_is_data(e) &&
+		     x <= (e->sector + e->nsect - 1) / n->vmap.extent_sectors; x++)
+			want[x] = i;
+	}
+	for (x = 0; x < extents; x++)
+		if (n->vmap.version[x] < want[x] || (exact && n->vmap.version[x] != want[x]))
+			LOST("node %u: version of extent %llu is %llu, not %llu", n->id,
+			     (unsigned long long)x, (unsigned long long)n->vmap.version[x],
+			     (unsigned long long)want[x]);
+	free(want);
 }
 
 /* All logs, entry by entry: for mistakes that left no trace at the end of a log. */

@@ -193,8 +193,11 @@ void final_run(void)
 	must(sim_step_until(of_one_mind), "the members do not converge after the last write");
 	check_everything();
 	for_each_node(n)
-		if (n->exists && !n->behind)
+		if (n->exists && !n->behind) {
 			compare(n);
+			if (n->rep.vmap)
+				check_vmap(n, !sim.vague);
+		}
 	for_each_node(n)
 		if (n->up)
 			node_stop(n);

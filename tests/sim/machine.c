@@ -12,6 +12,14 @@ struct node *node_by_id(u32 id)
 	return NULL;
 }
 
+#define VMAP_SECTORS	64
+
+/* Behind everything else. */
+static u64 vmap_start(void)
+{
+	return round_up(sim.set.ring_start + sim.set.ring_sectors + sim.set.volume_sectors, 8ULL);
+}
+
 void node_make(struct node *n, u32 slot)
 {
 	struct setup *s = &sim.set;
@@ -19,13 +27,15 @@ void node_make(struct node *n, u32 slot)
 	memset(n, 0, sizeof(*n));
 	n->slot = slot;
 	n->life = 1;
-	disk_make(&n->disk, s->ring_start + s->ring_sectors + s->volume_sectors);
+	disk_make(&n->disk, vmap_start() + VMAP_SECTORS);
 	INIT_LIST_HEAD(&n->payloads);
 	INIT_LIST_HEAD(&n->ops);
 	INIT_LIST_HEAD(&n->waits);
+	n->versions = calloc(s->volume_sectors, sizeof(*n->versions));
+	n->vmap_blocks = calloc(VMAP_SECTORS, sizeof(*n->vmap_blocks));
 	n->table = calloc(s->max_entries, sizeof(*n->table));
 	n->applied_set = calloc(s->max_entries, sizeof(*n->applied_set));
-	assert(n->table && n->applied_set);
+	assert(n->table && n->applied_set && n->versions && n->vmap_blocks);
 	n->deferred_tail = &n->deferred;
 	n->base_local = rnd(1000 * SEC);
 	n->ppm = 1000000;
@@ -53,6 +63,8 @@ void node_free(struct node *n)
 	disk_free_all(&n->disk);
 	free(n->table);
 	free(n->applied_set);
+	free(n->versions);
+	free(n->vmap_blocks);
 	free(n->sh_term);
 	free(n->dur_term);
 	free(n->voted);
@@ -81,7 +93,8 @@ static void super_fill(struct node *n)
 	s->volume_sectors = sim.set.volume_sectors;
 	s->log_align = sim.set.log_align;
 	s->max_entries = sim.set.max_entries;
-	s->extent_sectors = 64;
+	s->extent_sectors = sim.set.extent_sectors;
+	s->vmap_start = sim.set.params.catchup ? vmap_start() : 0;
 	s->minor = ~0U;
 	s->listen.family = 4;
 	s->listen.port = 7789;
@@ -152,6 +165,30 @@ static void meta_read(struct node *n, struct raftblk_vote *vote, struct raftblk_
 	n->proof_index = ckpt->proof_index;
 }
 
+static const void *vmap_slot(struct node *n, u32 block, u32 slot, u8 *buf)
+{
+	u64 sector = raftblk_vmap_sector(&n->super, block, slot);
+
+	return disk_read_now(&n->disk, sector, 8, buf) ? NULL : buf;
+}
+
+static void vmap_read(struct node *n, u64 applied)
+{
+	u8 even[RAFTBLK_META_BYTES], odd[RAFTBLK_META_BYTES];
+	u32 i;
+
+	memset(n->versions, 0, sim.set.volume_sectors * sizeof(*n->versions));
+	memset(n->vmap_blocks, 0, VMAP_SECTORS * sizeof(*n->vmap_blocks));
+	raftblk_vmap_init(&n->vmap, &n->super, n->versions, n->vmap_blocks);
+	for (i = 0; n->super.vmap_start && i < n->vmap.nr_blocks; i++)
+		raftblk_vmap_load(&n->vmap, i, vmap_slot(n, i, 0, even), vmap_slot(n, i, 1, odd),
+				  applied);
+	if (n->vmap.vague) {
+		COUNT(map_vague);
+		sim.vague = true;
+	}
+}
+
 static void boot_state(struct node *n)
 {
 	n->life++;
@@ -180,8 +217,9 @@ void node_boot(struct node *n)
 		return;
 	boot_state(n);
 	meta_read(n, &vote, &ckpt);
+	vmap_read(n, ckpt.applied_index);
 	err = raftblk_replica_init(&n->rep, &n->super, &vote, &ckpt, &sim.set.params, &ops,
-				   n->table, &reader, node_now(n), rng_next(), &found);
+				   n->table, &reader, &n->vmap, node_now(n), rng_next(), &found);
 	if (err)
 		sim_fail("node %u: does not start: %d %s", n->id, err, found.why ? found.why : "");
 	trace("node %u: up, life %u, term %llu log %llu..%llu commit %llu%s%s proof %llu", n->id,

@@ -220,6 +220,26 @@ static void setup_net(struct setup *s)
 	s->net_max = ONE_OF(100, 500, 4000) * USEC;
 }
 
+/* Not from the generator: runs without catch-up stay what they were. */
+static bool with_catchup(void)
+{
+	return sim.catchup ? sim.catchup > 0 : sim.seed % 5 < 2;
+}
+
+static void setup_catchup(struct setup *s)
+{
+	s->extent_sectors = ONE_OF(8, 16, 64);
+	if (chance(100)) {
+		/* an extent of several chunks, the last one short */
+		s->volume_sectors = 1800;
+		s->extent_sectors = 1024;
+	} else if (chance(150)) {
+		/* a map block that a power cut can tear */
+		s->volume_sectors = 1024;
+		s->extent_sectors = 8;
+	}
+}
+
 static void setup(struct setup *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -241,12 +261,17 @@ static void setup(struct setup *s)
 		s->faults = 0;
 	s->drift_ppm = ONE_OF(0, 1000, 50000, 100000);
 	s->throttle = !chance(50);
+	s->extent_sectors = 64;
+	s->params.catchup = with_catchup();
+	if (s->params.catchup)
+		setup_catchup(s);
 }
 
 static void setup_print(const struct setup *s)
 {
-	trace("%u machines, %u at first; %s; election %llu ms; ring %llu, volume %llu, block %u sectors; faults %x every %llu ms",
+	trace("%u machines, %u at first; %s; %s election %llu ms; ring %llu, volume %llu, block %u sectors; faults %x every %llu ms",
 	      s->nodes, s->initial, s->tcp ? "connections" : "datagrams",
+	      s->params.catchup ? "catch-up; " : "",
 	      (unsigned long long)(s->params.raft.election_ns / MSEC),
 	      (unsigned long long)s->ring_sectors, (unsigned long long)s->volume_sectors,
 	      s->block_sectors, s->faults, (unsigned long long)(s->fault_every / MSEC));
@@ -300,6 +325,7 @@ static bool run(u64 seed)
 	sim.healing = false;
 	sim.final = false;
 	sim.excused = false;
+	sim.vague = false;
 	sim.failed = NULL;
 	memset(node, 0, sizeof(node));
 	rng_seed(seed);
@@ -445,7 +471,8 @@ static void failure_print(u32 me, int status)
 	else
 		printf("# seed %llu: killed by signal %d%s\n", (unsigned long long)seed,
 		       WTERMSIG(status), WTERMSIG(status) == SIGALRM ? " (takes too long)" : "");
-	printf("# replay: %s%s --trace --seed %llu\n", program, sim.blackbox ? " --blackbox" : "",
+	printf("# replay: %s%s%s --trace --seed %llu\n", program, sim.blackbox ? " --blackbox" : "",
+	       !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
 	       (unsigned long long)seed);
 	trace_write(seed);
 }
@@ -521,6 +548,8 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: raftblk-sim [--seed N | --seeds N | --seeds FROM..TO] [-j WORKERS]\n"
 		"                   [--trace] [--trace-dir DIR] [--steps N] [--blackbox] [--expect-bad]\n"
+		"                   [--catchup | --no-catchup]\n"
+		"  --catchup     in all seeds, not only in a share of them\n"
 		"  --blackbox    only what clients see counts, no look inside\n"
 		"  --expect-bad  succeed if a seed fails\n"
 		"  --trace       print every step (with --seed)\n"
@@ -533,6 +562,7 @@ int main(int argc, char **argv)
 	static const struct option opts[] = {
 		{ "seed", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' }, { "trace", 0, NULL, 't' },
 		{ "trace-dir", 1, NULL, 'd' }, { "steps", 1, NULL, 'x' },
+		{ "catchup", 0, NULL, 'c' }, { "no-catchup", 0, NULL, 'C' },
 		{ "blackbox", 0, NULL, 'b' }, { "expect-bad", 0, NULL, 'e' }, {},
 	};
 	u64 from = 1, to = 200;
@@ -566,6 +596,12 @@ int main(int argc, char **argv)
 			break;
 		case 'b':
 			sim.blackbox = true;
+			break;
+		case 'c':
+			sim.catchup = 1;
+			break;
+		case 'C':
+			sim.catchup = -1;
 			break;
 		case 'e':
 			expect_bad = true;

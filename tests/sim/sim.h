@@ -74,12 +74,12 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
 	X(writes) X(zeroes) X(reads) X(writes_maybe) X(writes_eio) X(io_timeouts) X(reproposed) \
 	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_failed) \
-	X(checkpoints) X(log_reads) X(applies) X(recovered_entries) \
+	X(checkpoints) X(map_writes) X(map_vague) X(log_reads) X(applies) X(recovered_entries) \
 	X(msg_sent) X(msg_dropped) X(msg_duplicated) X(msg_reordered) X(msg_corrupted) X(msg_stalled) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
-#define SIM_COUNTERS_OPTIONAL "behind join_stale seeds_behind"
+#define SIM_COUNTERS_OPTIONAL "behind join_stale seeds_behind map_vague"
 
 struct counters {
 #define X(name) u64 name;
@@ -102,6 +102,7 @@ struct setup {
 	u64 ring_sectors;
 	u64 volume_sectors;
 	u32 max_entries;
+	u32 extent_sectors;
 	u32 max_req_sectors;
 	bool tcp;		/* connections: in order, may break; else datagrams */
 	u32 drop, duplicate, reorder, corrupt;	/* permille */
@@ -125,6 +126,8 @@ struct sim {
 	u64 max_steps;
 	bool tracing;
 	bool blackbox;		/* no look inside: the oracle alone */
+	int catchup;		/* 0: the seed decides; 1: on, -1: off */
+	bool vague;		/* a version map was not read back whole */
 	bool healing;		/* the end phase: no more faults */
 	bool final;		/* clients do nothing by themselves any more */
 	bool excused;		/* a member fell behind the ring */
@@ -274,6 +277,9 @@ struct node {
 	struct raftblk_super super;
 	struct raftblk_replica rep;
 	struct raftblk_entry *table;
+	struct raftblk_vmap vmap;
+	u64 *versions;
+	struct raftblk_vmap_block *vmap_blocks;
 	struct list_head payloads;
 	u32 nr_io;
 
@@ -428,6 +434,7 @@ u64 check_flush(struct node *n);
 void check_done(struct node *n, const struct raftblk_req *req);
 void check_everything(void);
 u64 check_committed(void);
+void check_vmap(const struct node *n, bool exact);
 bool check_was_owner(u32 id, u64 token);
 void check_free(void);
 

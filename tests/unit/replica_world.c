@@ -139,7 +139,7 @@ void world_start(struct world *w)
 	w->nr_held = 0;
 	w->up = true;
 	check(!raftblk_replica_init(&w->rep, &w->super, &w->vote[v], &w->ckpt[c], &w->params,
-				    &ops, w->slot, &rd, now, 12345 + w->id, &w->found));
+				    &ops, w->slot, &rd, NULL, now, 12345 + w->id, &w->found));
 	for (i = 1; i < ARRAY_SIZE(world); i++)
 		if (world[i].up && i != w->id)
 			raftblk_replica_connected(&world[i].rep, now, w->id);

@@ -17,6 +17,7 @@ static struct raftblk_super super(void)
 		.max_entries = 4096,
 		.extent_sectors = 2048,
 		.minor = 0xffffffff,
+		.vmap_start = 48,
 		.listen = { .family = 6, .port = 7789, .ip = { 0xfe, 0x80, [15] = 1 } },
 	};
 
@@ -51,6 +52,7 @@ TEST(super_round_trip, "super: what is encoded is decoded")
 	s = super();
 	s.data_start = 2048;
 	s.ring_start = 2048 + s.data_sectors;
+	s.vmap_start = s.ring_start + s.ring_sectors;
 	memset(s.name, 'x', RAFTBLK_NAME_LEN - 1);
 	s.listen.family = 4;
 	memset(s.listen.ip, 0, 16);
@@ -101,6 +103,11 @@ TEST(super_refused, "super: every field is checked against the others")
 	REFUSED(-EBADMSG, s.extent_sectors = 2049);
 	REFUSED(-EBADMSG, s.extent_sectors = 4);
 	REFUSED(-EBADMSG, s.extent_sectors = 0);
+	REFUSED(-EBADMSG, s.vmap_start = 8);
+	REFUSED(-EBADMSG, s.vmap_start = 52);
+	REFUSED(-EBADMSG, s.vmap_start = s.ring_start - 8);
+	REFUSED(-EBADMSG, s.vmap_start = s.data_start + 8);
+	REFUSED(-EBADMSG, s.vmap_start = 1ULL << 54);
 	REFUSED(-EBADMSG, s.minor = 1 << 20);
 	REFUSED(-EBADMSG, s.listen.family = 0);
 #undef REFUSED
