@@ -198,6 +198,20 @@ void raftblk_log_cut(struct raftblk_log *log, u64 index)
 	}
 }
 
+void raftblk_log_reset(struct raftblk_log *log, u64 index, u64 term)
+{
+	raftblk_log_exit(log);
+	log->first = index + 1;
+	log->last = index;
+	log->base_term = term;
+	log->staged = index;
+	log->durable = index;
+	log->pending_sectors = 0;
+	log->trim_next = log->first;
+	log->head_pos = log->tail_pos;
+	log->cut_from = 0;
+}
+
 /* ---- to disk ---- */
 
 /* Does the entry at @index go into the same record as those before it? */

@@ -164,6 +164,15 @@ bool raftblk_log_has_room(const struct raftblk_log *log, u32 bytes);
 void raftblk_log_cut(struct raftblk_log *log, u64 index);
 
 /**
+ * raftblk_log_reset() - an empty log behind the entry (@index, @term)
+ *
+ * Drops all entries with their payloads.  What was in the ring stays there until it
+ * is overwritten; the next record follows at the tail.  The checkpoint on disk
+ * must name the tail as the start of replay by then, and no write may be on its way.
+ */
+void raftblk_log_reset(struct raftblk_log *log, u64 index, u64 term);
+
+/**
  * raftblk_log_next_write() - stage a record
  *
  * Batches what has been appended since, as far as limits allow.  A payload that

@@ -244,8 +244,23 @@ void raftblk_ckpt_encode(const struct raftblk_ckpt *c, const u8 *uuid, void *buf
 	d->owner_token = cpu_to_le64(c->owner_token);
 	d->volume_sectors = cpu_to_le64(c->volume_sectors);
 	d->config_index = cpu_to_le64(c->config.index);
+	d->base_index = cpu_to_le64(c->base_index);
+	d->boundary_index = cpu_to_le64(c->boundary_index);
+	d->boundary_term = cpu_to_le64(c->boundary_term);
+	d->cursor = cpu_to_le64(c->cursor);
+	d->tag_index = cpu_to_le64(c->tag_index);
 	raftblk_config_encode(&c->config, &d->config);
 	d->crc = cpu_to_le32(crc_of(d));
+}
+
+/* Only a member that is catching up has a boundary, and it has passed it. */
+static bool ckpt_catchup_ok(const struct raftblk_ckpt *c)
+{
+	if (!(c->flags & RAFTBLK_CKPT_F_INCOMPLETE))
+		return !c->base_index && !c->boundary_index && !c->boundary_term &&
+		       !c->cursor && !c->tag_index;
+	return c->boundary_index && c->boundary_term && c->base_index < c->boundary_index &&
+	       c->boundary_index <= c->applied_index && c->boundary_term <= c->applied_term;
 }
 
 int raftblk_ckpt_decode(struct raftblk_ckpt *c, const u8 *uuid, const void *buf)
@@ -270,6 +285,13 @@ int raftblk_ckpt_decode(struct raftblk_ckpt *c, const u8 *uuid, const void *buf)
 	c->flags = le32_to_cpu(d->flags);
 	c->owner_token = le64_to_cpu(d->owner_token);
 	c->volume_sectors = le64_to_cpu(d->volume_sectors);
+	c->base_index = le64_to_cpu(d->base_index);
+	c->boundary_index = le64_to_cpu(d->boundary_index);
+	c->boundary_term = le64_to_cpu(d->boundary_term);
+	c->cursor = le64_to_cpu(d->cursor);
+	c->tag_index = le64_to_cpu(d->tag_index);
+	if (!ckpt_catchup_ok(c))
+		return -EBADMSG;
 	if (c->retain_pos > c->replay_pos || c->replay_pos > RAFTBLK_SECTOR_MAX ||
 	    !c->applied_index != !c->applied_term)
 		return -EBADMSG;

@@ -67,6 +67,11 @@ struct raftblk_ckpt {
 	u32 flags;		/* RAFTBLK_CKPT_F_* */
 	u64 owner_token;
 	u64 volume_sectors;
+	u64 base_index;
+	u64 boundary_index;
+	u64 boundary_term;
+	u64 cursor;
+	u64 tag_index;
 	struct raftblk_config config;
 };
 

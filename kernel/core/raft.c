@@ -61,13 +61,14 @@ static const struct raftblk_member *raft_self(const struct raft *r)
 
 /* A member that may have lost what it acknowledged must not help to elect
  * anybody, itself included, before it has it again: the majority that committed
- * the lost entries counted it in (rule 10).
+ * the lost entries counted it in (rule 10).  One that is catching up has nothing to
+ * lead with, though it votes.
  */
 bool raft_may_campaign(const struct raft *r)
 {
 	const struct raftblk_member *self = raft_self(r);
 
-	return self && raftblk_member_votes(self) && !r->proof_index;
+	return self && raftblk_member_votes(self) && !r->proof_index && !r->incomplete;
 }
 
 static bool raft_is_alone(const struct raft *r)
@@ -160,6 +161,7 @@ void raft_become_leader(struct raft *r, u64 now)
 		raft_peer_forget_debts(p);
 		p->progress = RAFT_PROBE;
 		p->match = 0;
+		p->counted = 0;
 		p->next = r->log->last + 1;
 		p->inflight_bytes = 0;
 		p->probe_sent = false;
@@ -170,6 +172,7 @@ void raft_become_leader(struct raft *r, u64 now)
 		p->heartbeat_at = now + r->params.heartbeat_ns;
 		p->owe_heartbeat = true;
 		p->holding = false;
+		p->incomplete = false;
 	}
 	raft_lead_noop(r);
 }
@@ -226,10 +229,12 @@ u64 raft_deadline(const struct raft *r)
  * A lost suffix was fetched again: everything committed is here, because an
  * entry of the current leader's term is, and it is durable.  In the term in which
  * the loss was found that is not enough: such an entry may lie below what is lost.
+ * Not while catching up: votes are judged by the boundary then, and what was lost
+ * may lie above it.
  */
 void raft_proof_check(struct raft *r)
 {
-	if (r->proof_index && r->role == RAFT_FOLLOWER && r->leader &&
+	if (r->proof_index && !r->incomplete && r->role == RAFT_FOLLOWER && r->leader &&
 	    r->commit <= r->log->durable &&
 	    raftblk_log_term(r->log, r->commit) == r->term &&
 	    (r->term > r->proof_term || r->commit >= r->proof_index)) {
@@ -311,6 +316,14 @@ static void poll_vote_req(struct raft *r, struct raftblk_msg *m)
 		m->flags |= RAFTBLK_MSG_F_TRANSFER;
 }
 
+static void poll_incomplete(const struct raft *r, struct raftblk_msg *m)
+{
+	if (!r->incomplete)
+		return;
+	m->flags |= RAFTBLK_MSG_F_INCOMPLETE;
+	m->commit = max(r->commit, r->seen_commit);
+}
+
 static void poll_append_resp(struct raft *r, struct raft_peer *p, struct raftblk_msg *m)
 {
 	m->type = RAFTBLK_MSG_APPEND_RESP;
@@ -323,6 +336,7 @@ static void poll_append_resp(struct raft *r, struct raft_peer *p, struct raftblk
 		m->index = raft_ack_index(r);
 	}
 	p->append_resp.reject = false;
+	poll_incomplete(r, m);
 }
 
 static void poll_heartbeat(struct raft *r, struct raft_peer *p, struct raftblk_msg *m)
@@ -343,6 +357,7 @@ static void poll_heartbeat_resp(struct raft *r, struct raft_peer *p, struct raft
 	m->sent_at = p->heartbeat_sent_at;
 	if (r->holding)
 		m->flags |= RAFTBLK_MSG_F_HOLDING;
+	poll_incomplete(r, m);
 }
 
 /* The next control message owed to a peer.  The order is that of urgency. */

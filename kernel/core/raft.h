@@ -74,8 +74,12 @@ enum raft_progress {
 /**
  * struct raft_peer - what this member knows of, and owes to, another
  * @id: its node id
- * @progress: leader only, like the next five
+ * @progress: leader only, like the next seven
  * @match: highest index known durable there and equal to ours
+ * @counted: likewise, acknowledged by it as a complete member: what commits,
+ *	promotes and lets it lead.  An acknowledgement says by itself whether it
+ *	counts, so it may arrive late
+ * @incomplete: its last answer had RAFTBLK_MSG_F_INCOMPLETE
  * @next: next index to send
  * @inflight_bytes: payload sent above @match
  * @probe_sent: an append went out in RAFT_PROBE and is not answered; probe_at
@@ -101,6 +105,7 @@ struct raft_peer {
 	u32 id;
 	enum raft_progress progress;
 	u64 match;
+	u64 counted;
 	u64 next;
 	u32 inflight_bytes;
 	bool probe_sent;
@@ -111,6 +116,7 @@ struct raft_peer {
 	u64 heartbeat_at;
 	u64 progress_at;
 	bool holding;
+	bool incomplete;
 	bool voted;
 	bool answered;
 
@@ -158,6 +164,11 @@ struct raft_peer {
  *	counts as one, since what it promised before is forgotten
  * @election_at: campaign when this time comes
  * @tick_at: leader: when it next looks after heartbeats and its majority
+ * @incomplete: this member is catching up by extents (rule 16): its data area is not
+ *	that of any index, its log begins behind @boundary
+ * @boundary, @boundary_term: what it judges candidates by.  Entries above were
+ *	committed without it, and what it ever acknowledged lies below
+ * @seen_commit: incomplete: known to be committed though the log may not be here yet
  * @behind: the leader's log no longer reaches back to what this member needs
  * @transfer_campaign: this election was asked for by the leader
  * @transfer_to, @transfer_until: leader: handing over
@@ -192,6 +203,10 @@ struct raft {
 	u64 heard_leader_at;
 	u64 election_at;
 	u64 tick_at;
+	bool incomplete;
+	u64 boundary;
+	u64 boundary_term;
+	u64 seen_commit;
 	bool behind;
 	bool transfer_campaign;
 	u32 transfer_to;
@@ -281,9 +296,39 @@ int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *
  * raft_transfer() - hand leadership to another voter
  *
  * Return: 0: begun; the role changes when the other side has won.  -EREMOTE,
- * -EBUSY (another transfer), -ENOENT (no such voter), -EALREADY (it is us).
+ * -EBUSY (another transfer), -ENOENT (no such voter), -EALREADY (it is us),
+ * -EAGAIN (it is catching up).
  */
 int raft_transfer(struct raft *r, u64 now, u32 to);
+
+/**
+ * raft_boundary_known() - the leader of this term says that (@index, @term) is committed
+ *
+ * If the own log has that entry, this member is not behind, whatever the leader
+ * believes: it acknowledges, and the leader goes on from there.
+ */
+bool raft_boundary_known(struct raft *r, u64 index, u64 term);
+
+/**
+ * raft_incomplete() - this member is about to catch up, or was when it stopped
+ * @boundary, @term: a committed entry; the log begins behind it
+ *
+ * From now on its acknowledgements do not count, it does not campaign, and judges
+ * candidates by the boundary.
+ */
+void raft_incomplete(struct raft *r, u64 now, u64 boundary, u64 term);
+
+/**
+ * raft_reset() - the log is replaced by an empty one behind the boundary
+ * @config: as of the boundary, or a newer committed one; not part of @r
+ * @matched: the leader is still the one that named the boundary
+ *
+ * No write of the log may be on its way.
+ */
+void raft_reset(struct raft *r, const struct raftblk_config *config, bool matched);
+
+/* The data area is that of the log again; this is durable. */
+void raft_complete(struct raft *r, u64 now);
 
 /* True once an entry of the own term is committed: reads and changes may begin. */
 bool raft_leads(const struct raft *r);

@@ -96,12 +96,26 @@ static bool raft_withholds_vote(const struct raft *r, u64 now, const struct raft
 	return r->role == RAFT_LEADER || now < r->heard_leader_at + r->params.election_ns;
 }
 
-/* Is the sender's log at least as complete as this one (thesis, 3.6.1)? */
+/*
+ * Is the sender's log at least as complete as this one (thesis, 3.6.1)?
+ *
+ * A member that is catching up judges by its boundary (rule 16).  Its log may reach
+ * further than that of the only complete member left, and then nobody could be
+ * elected.  What lies above the boundary it has not acknowledged in a way that
+ * counted, so no majority relies on it.
+ */
 static bool raft_is_up_to_date(const struct raft *r, const struct raftblk_msg *m)
 {
-	u64 term = raftblk_log_term(r->log, r->log->last);
+	u64 index = r->log->last;
+	u64 term = raftblk_log_term(r->log, index);
 
-	return m->log_term > term || (m->log_term == term && m->index >= r->log->last);
+#ifndef RAFTBLK_PLANT_INCOMPLETE_JUDGES_BY_TAIL
+	if (r->incomplete) {
+		index = r->boundary;
+		term = r->boundary_term;
+	}
+#endif
+	return m->log_term > term || (m->log_term == term && m->index >= index);
 }
 
 static void raft_answer_vote(struct raft *r, const struct raftblk_msg *m, bool granted)

@@ -148,6 +148,63 @@ void raft_receive_append(struct raft *r, u64 now, const struct raftblk_msg *m)
 	}
 }
 
+/* ---- catching up ---- */
+
+bool raft_boundary_known(struct raft *r, u64 index, u64 term)
+{
+	struct raft_peer *p = raft_peer(r, r->leader);
+
+	if (index > r->commit && raftblk_log_term(r->log, index) != term)
+		return false;
+	if (index > r->log->last)
+		return false;
+	r->matched = max(r->matched, index);
+	raft_follow_commit(r, index);
+	if (p) {
+		p->owe_append_resp = true;
+		p->append_resp.reject = false;
+	}
+	return true;
+}
+
+void raft_incomplete(struct raft *r, u64 now, u64 boundary, u64 term)
+{
+	r->incomplete = true;
+	r->boundary = boundary;
+	r->boundary_term = term;
+	r->seen_commit = max(r->seen_commit, boundary);
+	raft_election_reset(r, now);
+}
+
+void raft_reset(struct raft *r, const struct raftblk_config *config, bool matched)
+{
+	struct raft_peer *p;
+
+	raftblk_log_reset(r->log, r->boundary, r->boundary_term);
+	r->commit = r->boundary;
+	r->log->commit = r->boundary;
+	r->matched = matched ? r->boundary : 0;
+	r->nr_history = 0;
+	raft_peers_rebuild(r, config);
+	p = r->leader ? raft_peer(r, r->leader) : NULL;
+	if (p) {
+		p->owe_append_resp = true;
+		p->append_resp.reject = false;
+	}
+}
+
+void raft_complete(struct raft *r, u64 now)
+{
+	struct raft_peer *p = r->leader ? raft_peer(r, r->leader) : NULL;
+
+	r->incomplete = false;
+	r->seen_commit = 0;
+	raft_proof_check(r);
+	raft_election_reset(r, now);
+	if (p)
+		p->owe_append_resp = true;
+}
+
 void raft_receive_heartbeat(struct raft *r, u64 now, const struct raftblk_msg *m)
 {
 	struct raft_peer *p;

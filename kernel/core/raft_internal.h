@@ -43,6 +43,7 @@ u64 raft_ack_index(const struct raft *r);
 int raft_append_own(struct raft *r, const struct raftblk_entry *e, u64 *index);
 void raft_lead_noop(struct raft *r);
 void raft_lead_commit(struct raft *r);
+void raft_commit_known(struct raft *r, u64 commit);
 void raft_lead_tick(struct raft *r, u64 now);
 void raft_receive_append_resp(struct raft *r, u64 now, const struct raftblk_msg *m);
 void raft_receive_heartbeat_resp(struct raft *r, u64 now, const struct raftblk_msg *m);

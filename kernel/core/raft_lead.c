@@ -76,10 +76,12 @@ int raft_transfer(struct raft *r, u64 now, u32 to)
 		return -EBUSY;
 	if (slot < 0 || !(r->config.member[slot].flags & RAFTBLK_MEMBER_NEW))
 		return -ENOENT;
+	if (r->peer[slot].incomplete)
+		return -EAGAIN;
 	r->transfer_to = to;
 	r->transfer_until = now + r->params.election_ns;
 	r->lease_lost = true;
-	if (r->peer[slot].match == r->log->last)
+	if (r->peer[slot].counted == r->log->last)
 		r->peer[slot].owe_timeout_now = true;
 	return 0;
 }
@@ -94,7 +96,7 @@ void raft_lead_commit(struct raft *r)
 		return;
 	/* The own disk counts like any other: a single voter waits for it too. */
 	for (i = 0; i < r->config.nr; i++)
-		value[i] = raft_is_self(r, i) ? r->log->durable : r->peer[i].match;
+		value[i] = raft_is_self(r, i) ? r->log->durable : r->peer[i].counted;
 	agreed = raftblk_config_agreed(&r->config, value);
 	if (agreed <= r->commit)
 		return;
@@ -105,6 +107,21 @@ void raft_lead_commit(struct raft *r)
 #endif
 	r->commit = agreed;
 	r->log->commit = agreed;
+}
+
+/*
+ * A member that is catching up says what is committed as far as it knows: the
+ * boundary, and what its sources had applied.  This leader's log has that (Leader
+ * Completeness), but where the others that knew it are gone, nobody else can tell: that
+ * member's acknowledgements do not count, it waits until somebody has applied the
+ * boundary, and nothing would ever be committed again.
+ */
+void raft_commit_known(struct raft *r, u64 commit)
+{
+	if (commit <= r->commit || commit > r->log->last)
+		return;
+	r->commit = commit;
+	r->log->commit = commit;
 }
 
 /* A majority has been heard from within an election time. */
@@ -168,14 +185,12 @@ void raft_peer_connected(struct raft *r, u64 now, u32 id)
 	p->progress_at = now;
 }
 
-/* @index is durable there and the same as here. */
-static void raft_lead_acked(struct raft *r, u64 now, struct raft_peer *p, u64 index)
+/* More of the log is durable there and the same as here. */
+static void raft_lead_matched(struct raft *r, u64 now, struct raft_peer *p, u64 index)
 {
 	struct raftblk_entry *e;
 	u64 i;
 
-	if (index > r->log->last || index <= p->match)
-		return;
 	for (i = max(p->match + 1, r->log->first); i <= index && i < p->next; i++) {
 		e = raftblk_log_entry(r->log, i);
 		if (e)
@@ -190,8 +205,26 @@ static void raft_lead_acked(struct raft *r, u64 now, struct raft_peer *p, u64 in
 		p->progress = RAFT_PROBE;
 		p->probe_sent = false;
 	}
+}
+
+/* @index is durable there and the same as here, says an answer. */
+static void raft_lead_acked(struct raft *r, u64 now, struct raft_peer *p, u64 index, u8 flags)
+{
+	bool counts = !(flags & RAFTBLK_MSG_F_INCOMPLETE);
+
+	p->incomplete = !counts;
+#ifdef RAFTBLK_PLANT_ACKS_OF_INCOMPLETE_COUNTED
+	counts = true;
+#endif
+	if (index > r->log->last)
+		return;
+	if (index > p->match)
+		raft_lead_matched(r, now, p, index);
+	if (!counts || index <= p->counted)
+		return;
+	p->counted = index;
 	raft_lead_commit(r);
-	if (r->transfer_to == p->id && p->match == r->log->last)
+	if (r->transfer_to == p->id && p->counted == r->log->last)
 		p->owe_timeout_now = true;
 }
 
@@ -214,6 +247,7 @@ static void raft_lead_refused(struct raft *r, struct raft_peer *p, const struct 
 		 * sent what it lost while this term lasts.
 		 */
 		p->match = 0;
+		p->counted = 0;
 	}
 	index = min(index, m->ctx - 1);
 	while (index > p->match && raftblk_log_term(r->log, index) > m->log_term)
@@ -234,11 +268,13 @@ void raft_receive_append_resp(struct raft *r, u64 now, const struct raftblk_msg 
 	}
 	if (!p || r->role != RAFT_LEADER || m->term < r->term)
 		return;
+	if (m->flags & RAFTBLK_MSG_F_INCOMPLETE)
+		raft_commit_known(r, m->commit);
 	if (m->flags & RAFTBLK_MSG_F_REJECT) {
 		raft_lead_refused(r, p, m);
 		return;
 	}
-	raft_lead_acked(r, now, p, m->index);
+	raft_lead_acked(r, now, p, m->index, m->flags);
 	/*
 	 * Only what covers the probe answers it: a follower also acknowledges when
 	 * its disk caught up, before it has matched anything with this leader.
@@ -266,7 +302,9 @@ void raft_receive_heartbeat_resp(struct raft *r, u64 now, const struct raftblk_m
 	if (m->ctx <= r->read_round)
 		p->read_acked = max(p->read_acked, m->ctx);
 	p->holding = m->flags & RAFTBLK_MSG_F_HOLDING;
-	raft_lead_acked(r, now, p, m->index);
+	if (m->flags & RAFTBLK_MSG_F_INCOMPLETE)
+		raft_commit_known(r, m->commit);
+	raft_lead_acked(r, now, p, m->index, m->flags);
 }
 
 /* How much of the log, from p->next on, goes into one append?  What is not in

@@ -126,10 +126,14 @@ static const struct raftblk_member *raft_ready_learner(const struct raft *r)
 
 	for (i = 0; i < r->config.nr; i++) {
 		const struct raftblk_member *m = &r->config.member[i];
+		u64 acked = r->peer[i].counted;
 
+#ifdef RAFTBLK_PLANT_LEARNER_COUNTED
+		acked = r->peer[i].match;
+#endif
 		if ((m->flags & RAFTBLK_MEMBER_PROMOTE) && !raftblk_member_votes(m) &&
 		    r->peer[i].progress == RAFT_STREAM &&
-		    r->peer[i].match + RAFT_PROMOTE_LAG >= r->log->last)
+		    acked + RAFT_PROMOTE_LAG >= r->log->last)
 			return m;
 	}
 	return NULL;

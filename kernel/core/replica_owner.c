@@ -221,7 +221,7 @@ static void hand_over_step(struct raftblk_replica *rep)
 	    rep->now < rep->hand_over_at || owner_state(rep, owner) != OWNER_HOLDS)
 		return;
 	slot = raftblk_config_find(&r->config, owner);
-	if (slot < 0 || r->peer[slot].match + HAND_OVER_LAG < rep->log.last)
+	if (slot < 0 || r->peer[slot].counted + HAND_OVER_LAG < rep->log.last)
 		return;
 	/* Nothing can be proposed while it is offered: leave time for other things. */
 	if (!raft_transfer(r, rep->now, owner))

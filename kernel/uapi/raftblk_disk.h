@@ -149,6 +149,7 @@ struct raftblk_disk_config {
 };
 
 #define RAFTBLK_CKPT_F_VMAP	0x01	/* the version map says what changed up to applied_index */
+#define RAFTBLK_CKPT_F_INCOMPLETE 0x02	/* this member is catching up by extents */
 
 /**
  * struct raftblk_disk_ckpt - checkpoint
@@ -169,6 +170,16 @@ struct raftblk_disk_config {
  * @owner_token: index of the entry that made it so
  * @volume_sectors: size of the volume as of @applied_index
  * @config_index: index of the entry that set @config, 0 for the initial one
+ *
+ * With RAFTBLK_CKPT_F_INCOMPLETE, 0 without:
+ * @base_index: @applied_index of the last checkpoint without the flag: extents with
+ *	a newer version may hold anything
+ * @boundary_index: the log begins behind this entry; candidates are judged by it
+ * @boundary_term: its term
+ * @cursor: chunks below are as of @tag_index or an earlier index above @boundary_index,
+ *	and are brought up to date by the log
+ * @tag_index: highest index that the content of any of them was read at: the
+ *	member is complete when it has applied that and all chunks are done
  */
 struct raftblk_disk_ckpt {
 	__le32 magic;
@@ -190,7 +201,12 @@ struct raftblk_disk_ckpt {
 	__le64 volume_sectors;
 	__le64 config_index;
 	struct raftblk_disk_config config;
-	__u8 reserved[2928];
+	__le64 base_index;
+	__le64 boundary_index;
+	__le64 boundary_term;
+	__le64 cursor;
+	__le64 tag_index;
+	__u8 reserved[2888];
 };
 
 #define RAFTBLK_VMAP_VERSIONS	504	/* in a map block */

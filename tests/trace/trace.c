@@ -224,6 +224,8 @@ static void say_msg(const char *indent, const struct queued *q)
 		say(" transfer");
 	if (m->flags & RAFTBLK_MSG_F_BEHIND)
 		say(" behind");
+	if (m->flags & RAFTBLK_MSG_F_INCOMPLETE)
+		say(" incomplete known=%llu", (unsigned long long)m->commit);
 	say("\n");
 }
 
@@ -705,6 +707,26 @@ static void cmd_msg(char **arg)
 	msg_deliver(&q);
 }
 
+/* boundary N INDEX TERM: it catches up: its log is replaced by nothing behind that entry */
+static void cmd_boundary(char **arg)
+{
+	struct node *n = node_arg(arg[0]);
+	static struct raftblk_config c;
+
+	c = n->raft.config;
+	raft_incomplete(&n->raft, node_now(n), atoi(arg[1]), atoi(arg[2]));
+	raft_reset(&n->raft, &c, n->raft.leader != 0);
+	node_poll(n);
+}
+
+static void cmd_complete(char **arg)
+{
+	struct node *n = node_arg(arg[0]);
+
+	raft_complete(&n->raft, node_now(n));
+	node_poll(n);
+}
+
 static void run_line(char *line)
 {
 	char *arg[32] = { NULL };
@@ -735,6 +757,8 @@ static void run_line(char *line)
 	CMD(read);
 	CMD(transfer);
 	CMD(msg);
+	CMD(boundary);
+	CMD(complete);
 	else if (!strcmp(arg[0], "quiet"))
 		cmd_quiet();
 	else

@@ -43,6 +43,41 @@ TEST(log_basics, "log: append, look up, cut")
 	fake_free(f);
 }
 
+TEST(log_reset, "log: replaced by an empty one behind another entry")
+{
+	struct fake *f = fake_new(1024, 1, 64);
+	struct raftblk_ckpt ckpt = { .applied_index = 500, .applied_term = 7 };
+	struct raftblk_log_write *w;
+	u32 sectors;
+	u64 tail;
+	u32 i;
+
+	for (i = 0; i < 10; i++)
+		CHECK_EQ(fake_append(f, WRITE, 1, 2), 0);
+	w = raftblk_log_next_write(&f->log);
+	free(fake_encode(f, w, &sectors));
+	CHECK(raftblk_log_written(&f->log, w->id));
+	CHECK_EQ(fake_append(f, WRITE, 1, 2), 0);	/* not on its way yet */
+	tail = f->log.tail_pos;
+	ckpt.replay_pos = tail;
+	raftblk_log_ckpt_done(&f->log, &ckpt);
+	raftblk_log_reset(&f->log, 500, 7);
+	CHECK_EQ(fake_payloads, 0);
+	CHECK_EQ(f->log.cached_bytes, 0);
+	CHECK_EQ(f->log.pending_sectors, 0);
+	CHECK_EQ(f->log.first, 501);
+	CHECK_EQ(f->log.last, 500);
+	CHECK_EQ(f->log.durable, 500);
+	CHECK_EQ(raftblk_log_term(&f->log, 500), 7);
+	CHECK_EQ(raftblk_log_term(&f->log, 499), 0);
+	CHECK(!raftblk_log_next_write(&f->log));
+	CHECK_EQ(fake_append(f, NOOP, 8, 0), 0);
+	w = raftblk_log_next_write(&f->log);
+	CHECK_EQ(w->pos, tail);
+	CHECK_EQ(w->first, 501);
+	fake_free(f);
+}
+
 TEST(log_batch, "log: a record holds what its limits allow")
 {
 	struct fake *f = fake_new(FAKE_RING_MAX, 1, 256);

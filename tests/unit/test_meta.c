@@ -198,6 +198,37 @@ TEST(slots_round_trip, "vote and checkpoint: what is encoded is decoded")
 	CHECK_EQ(raftblk_ckpt_decode(&c2, uuid, buf), (u64)-EBADMSG);
 }
 
+TEST(ckpt_catchup, "checkpoint: a member that catches up has a boundary, any other has none")
+{
+	static const u8 uuid[16] = "0123456789abcde";
+	struct raftblk_ckpt good = checkpoint(), c, c2;
+	u8 buf[RAFTBLK_META_BYTES];
+
+	good.flags = RAFTBLK_CKPT_F_VMAP | RAFTBLK_CKPT_F_INCOMPLETE;
+	good.base_index = 50;
+	good.boundary_index = 90;
+	good.boundary_term = 3;
+	good.cursor = 17;
+	good.tag_index = 99;
+	raftblk_ckpt_encode(&good, uuid, buf);
+	CHECK_EQ(raftblk_ckpt_decode(&c2, uuid, buf), 0);
+	CHECK(!memcmp(&good, &c2, sizeof(good)));
+#define BAD(change) do { \
+		c = good; \
+		change; \
+		raftblk_ckpt_encode(&c, uuid, buf); \
+		CHECK_EQ(raftblk_ckpt_decode(&c2, uuid, buf), (u64)-EBADMSG); \
+	} while (0)
+	BAD(c.flags = RAFTBLK_CKPT_F_VMAP);
+	BAD(c.base_index = 90);
+	BAD(c.boundary_index = 101);
+	BAD(c.boundary_index = 0);
+	BAD(c.boundary_term = 0);
+	BAD(c.boundary_term = 5);
+	BAD(c = checkpoint(); c.cursor = 1);
+#undef BAD
+}
+
 TEST(meta_flips, "super, vote, checkpoint: every flipped byte is noticed")
 {
 	static const u8 uuid[16] = "0123456789abcde";
