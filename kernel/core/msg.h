@@ -24,7 +24,13 @@ enum raftblk_msg_type {
 	RAFTBLK_MSG_JOIN_REQ,		/* body: struct raftblk_member wanted (id 0) */
 	RAFTBLK_MSG_JOIN_RESP,		/* status; body: what a joiner must know */
 	RAFTBLK_MSG_MAX = RAFTBLK_MSG_JOIN_RESP,
-	/* 32 to 47 are kept for catch-up by extents */
+	/* catch-up by extents; 38 to 47 are kept for it */
+	RAFTBLK_MSG_CATCHUP_REQ = 32,	/* to the leader: ctx; index: applied and durable here */
+	RAFTBLK_MSG_CATCHUP_RESP,	/* ctx, status; index, log_term: boundary; body */
+	RAFTBLK_MSG_LIST_REQ,		/* ctx; chunk: from; commit: changed above; index: applied at least */
+	RAFTBLK_MSG_LIST_RESP,		/* ctx, status; chunk: go on from; nr, body; F_END */
+	RAFTBLK_MSG_FETCH,		/* ctx, chunk; index: applied at least; F_ZERO or body */
+	RAFTBLK_MSG_DATA,		/* ctx, chunk, status; index: as of; body, payload */
 };
 
 /* flags of messages */
@@ -33,10 +39,13 @@ enum raftblk_msg_type {
 #define RAFTBLK_MSG_F_HOLDING	0x04	/* heartbeat resp: I own the device and have it open for writing */
 #define RAFTBLK_MSG_F_BEHIND	0x08	/* heartbeat: my log no longer reaches back to what you need */
 #define RAFTBLK_MSG_F_INCOMPLETE 0x10	/* answers: I am catching up: this does not count; commit: known committed */
-#define RAFTBLK_MSG_F_ALL	0x1f
+#define RAFTBLK_MSG_F_ZERO	0x20	/* fetch: the chunk is all zeros here */
+#define RAFTBLK_MSG_F_END	0x40	/* list resp: there are no more */
+#define RAFTBLK_MSG_F_ALL	0x7f
 
 #define RAFTBLK_MSG_MAX_ENTRIES	64	/* entries of an APPEND, at most */
 #define RAFTBLK_MSG_MAX_BYTES	(4U << 20)	/* payload of an APPEND, at most */
+#define RAFTBLK_MSG_BODY_MAX	4096
 
 /**
  * struct raftblk_msg - one message, host byte order
@@ -44,6 +53,11 @@ enum raftblk_msg_type {
  * @ent: entries of a received APPEND, @nr of them, payload attached and CRC
  *	checked.  Each payload reference is the message's.  For one to be sent
  *	@ent is NULL: the entries are log entries index + 1 ... index + nr.
+ * @chunk, @body, @body_bytes: of catch-up, see wire_catchup.h.  The body is valid during
+ *	the call that takes the message; of one to be sent, until the next
+ *	raftblk_replica_next()
+ * @payload, @bytes: of DATA, CRC checked on receipt.  The reference is the message's; of
+ *	one to be sent it is the shell's
  */
 struct raftblk_msg {
 	u8 type;
@@ -59,12 +73,17 @@ struct raftblk_msg {
 	u64 ctx;
 	u64 sent_at;
 	struct raftblk_entry *ent;
+	u64 chunk;
+	const void *body;
+	u32 body_bytes;
+	u32 bytes;
+	struct raftblk_payload *payload;
 };
 
 /* Belongs on the data connection; everything else is control. */
 static inline bool raftblk_msg_is_data(const struct raftblk_msg *m)
 {
-	return m->type == RAFTBLK_MSG_APPEND;
+	return m->type == RAFTBLK_MSG_APPEND || m->type == RAFTBLK_MSG_DATA;
 }
 
 #endif /* RAFTBLK_MSG_H */

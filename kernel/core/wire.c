@@ -12,7 +12,8 @@ static_assert(sizeof(struct raftblk_wire_join_resp) <= RAFTBLK_WIRE_BODY_MAX &&
 	      RAFTBLK_MSG_MAX_ENTRIES * sizeof(struct raftblk_disk_desc) <= RAFTBLK_WIRE_BODY_MAX,
 	      "bodies fit");
 static_assert(RAFTBLK_ENTRY_MAX_BYTES <= RAFTBLK_MSG_MAX_BYTES, "every entry can be sent");
-static_assert(RAFTBLK_MSG_MAX < RAFTBLK_WIRE_HELLO, "types are distinct");
+static_assert(RAFTBLK_MSG_MAX < RAFTBLK_MSG_CATCHUP_REQ && RAFTBLK_MSG_DATA < RAFTBLK_WIRE_HELLO,
+	      "types are distinct");
 
 #define CRC_OFFSET	offsetof(struct raftblk_wire_header, crc)
 
@@ -51,6 +52,17 @@ static u32 frame_finish(struct raftblk_wire_header *h, u32 body_bytes)
 	return sizeof(*h) + body_bytes;
 }
 
+static u32 encode_catchup(const struct raftblk_msg *m, struct raftblk_wire_header *h)
+{
+	header_fill(h, m->type, m);
+	h->nr = cpu_to_le16(m->nr);
+	h->chunk = cpu_to_le64(m->chunk);
+	h->payload_bytes = cpu_to_le32(m->bytes);
+	if (m->body_bytes)
+		memcpy(h + 1, m->body, m->body_bytes);
+	return frame_finish(h, m->body_bytes);
+}
+
 u32 raftblk_wire_encode(const struct raftblk_msg *m,
 			const struct raftblk_entry *(*ent)(void *ctx, u32 i), void *ctx,
 			void *buf)
@@ -61,6 +73,8 @@ u32 raftblk_wire_encode(const struct raftblk_msg *m,
 	u32 nr = m->type == RAFTBLK_MSG_APPEND ? m->nr : 0;
 	u32 i;
 
+	if (raftblk_msg_is_catchup(m->type))
+		return encode_catchup(m, h);
 	header_fill(h, m->type, m);
 	for (i = 0; i < nr; i++) {
 		const struct raftblk_entry *e = ent(ctx, i);
@@ -112,6 +126,10 @@ static bool lengths_ok(const struct raftblk_wire_header *h)
 
 	if (h->type == RAFTBLK_MSG_APPEND)
 		return append_lengths_ok(h);
+	if (raftblk_msg_is_catchup(h->type))
+		return raftblk_wire_catchup_lengths_ok(h->type, h->flags, le32_to_cpu(h->status),
+						       le16_to_cpu(h->nr), body,
+						       le32_to_cpu(h->payload_bytes));
 	if (h->nr || h->payload_bytes)
 		return false;
 	switch (h->type) {
@@ -133,6 +151,7 @@ static bool lengths_ok(const struct raftblk_wire_header *h)
 static bool type_known(u8 type)
 {
 	return (type >= RAFTBLK_MSG_PREVOTE_REQ && type <= RAFTBLK_MSG_MAX) ||
+	       raftblk_msg_is_catchup(type) ||
 	       (type >= RAFTBLK_WIRE_HELLO && type <= RAFTBLK_WIRE_REFUSED);
 }
 
@@ -141,7 +160,7 @@ int raftblk_wire_check_header(const struct raftblk_wire_header *h,
 {
 	if (le32_to_cpu(h->magic) != RAFTBLK_WIRE_MAGIC || h->version != RAFTBLK_WIRE_VERSION ||
 	    !type_known(h->type) || h->flags & ~RAFTBLK_MSG_F_ALL || h->auth_bytes ||
-	    h->reserved || h->reserved2 || !lengths_ok(h))
+	    h->reserved || (h->chunk && !raftblk_msg_is_catchup(h->type)) || !lengths_ok(h))
 		return -EPROTO;
 	frame->type = h->type;
 	frame->body_bytes = le16_to_cpu(h->body_bytes);
@@ -169,6 +188,16 @@ static int decode_entries(const struct raftblk_wire_header *h, const void *body,
 	return bytes == le32_to_cpu(h->payload_bytes) ? 0 : -EPROTO;
 }
 
+static int decode_catchup(const struct raftblk_wire_header *h, const void *body,
+			  struct raftblk_msg *m)
+{
+	m->chunk = le64_to_cpu(h->chunk);
+	m->body_bytes = le16_to_cpu(h->body_bytes);
+	m->body = m->body_bytes ? body : NULL;
+	m->bytes = le32_to_cpu(h->payload_bytes);
+	return raftblk_wire_catchup_check(m);
+}
+
 int raftblk_wire_decode(const struct raftblk_wire_header *h, const void *body,
 			struct raftblk_msg *m, struct raftblk_entry *ent, u64 max_sector)
 {
@@ -193,6 +222,8 @@ int raftblk_wire_decode(const struct raftblk_wire_header *h, const void *body,
 	/* What adds one to an index or a term must not come round to 0. */
 	if (m->term > RAFTBLK_INDEX_MAX || m->index > RAFTBLK_INDEX_MAX)
 		return -EPROTO;
+	if (raftblk_msg_is_catchup(m->type))
+		return decode_catchup(h, body, m);
 	m->ent = m->nr ? ent : NULL;
 	return decode_entries(h, body, m, ent, max_sector);
 }

@@ -10,10 +10,11 @@
 
 #include "meta.h"
 #include "msg.h"
+#include "wire_catchup.h"
 
 #define RAFTBLK_WIRE_MAGIC	0x574b4c42	/* "BLKW" */
 #define RAFTBLK_WIRE_VERSION	1
-#define RAFTBLK_WIRE_BODY_MAX	4096
+#define RAFTBLK_WIRE_BODY_MAX	RAFTBLK_MSG_BODY_MAX
 
 /* types of the handshake; those of enum raftblk_msg_type lie below */
 #define RAFTBLK_WIRE_HELLO	64
@@ -29,6 +30,7 @@
  * @payload_bytes: payloads that follow the body, sum of the descriptors' bytes;
  *	not part of @crc, each has its own in its descriptor
  * @auth_bytes: 0; room for a message authentication code behind the header
+ * @chunk: catch-up only
  */
 struct raftblk_wire_header {
 	__le32 magic;
@@ -49,8 +51,8 @@ struct raftblk_wire_header {
 	__le64 commit;
 	__le64 ctx;
 	__le64 sent_at;
+	__le64 chunk;
 	__le64 reserved;
-	__le64 reserved2;
 };
 
 /* roles of connections */
@@ -149,8 +151,8 @@ struct raftblk_wire_join_resp {
 	struct raftblk_disk_config config;
 };
 
-/* Encode header and descriptors of @m; for APPEND the entries come from @ent(i),
- * i = 0 ... nr - 1.  @buf: RAFTBLK_WIRE_BODY_MAX + sizeof(header).  Returns the length.
+/* Encode header and descriptors of @m, or its body; for APPEND the entries come from
+ * @ent(i), i = 0 ... nr - 1.  @buf: RAFTBLK_WIRE_BODY_MAX + sizeof(header).  Returns the length.
  */
 u32 raftblk_wire_encode(const struct raftblk_msg *m,
 			const struct raftblk_entry *(*ent)(void *ctx, u32 i), void *ctx,
@@ -183,6 +185,7 @@ int raftblk_wire_check_header(const struct raftblk_wire_header *h,
 
 /**
  * raftblk_wire_decode() - header and body are there: check all, take over
+ * @m: m->body will point to @body
  * @ent: room for RAFTBLK_MSG_MAX_ENTRIES; payload pointers are set to NULL
  * @max_sector: end of the volume, see raftblk_entry_decode()
  *

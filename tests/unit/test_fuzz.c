@@ -42,6 +42,34 @@ static void random_entry(struct rng *r, struct raftblk_entry *e, u64 term)
 		e->crc = rng_next(r);
 }
 
+/* Mostly of the right lengths, so that what is behind them is reached. */
+static void random_catchup(struct rng *r, struct raftblk_msg *m)
+{
+	static u64 body[RAFTBLK_WIRE_BODY_MAX / 8];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(body); i++)
+		body[i] = rng_below(r, 4);
+	m->index = rng_below(r, 4);
+	m->chunk = rng_below(r, 4);
+	m->status = rng_below(r, 5) ? 0 : EAGAIN;
+	m->flags = rng_below(r, 5) ? 0 : RAFTBLK_MSG_F_ZERO;
+	m->nr = m->type == RAFTBLK_MSG_LIST_RESP ? rng_below(r, 3) : 0;
+	m->body = body;
+	if (m->type == RAFTBLK_MSG_CATCHUP_RESP)
+		m->body_bytes = sizeof(struct raftblk_wire_boundary);
+	else if (m->type == RAFTBLK_MSG_LIST_RESP)
+		m->body_bytes = m->nr * sizeof(struct raftblk_wire_listed);
+	else if (m->type == RAFTBLK_MSG_FETCH)
+		m->body_bytes = sizeof(struct raftblk_wire_fetch);
+	else if (m->type == RAFTBLK_MSG_DATA)
+		m->body_bytes = sizeof(struct raftblk_wire_data);
+	if (m->type == RAFTBLK_MSG_DATA)
+		m->bytes = 512 * rng_below(r, 4);
+	if (m->status || m->flags)
+		m->body_bytes = 0;
+}
+
 TEST(fuzz_wire_seeded, "fuzz: wire, seeded")
 {
 	static u8 __attribute__((aligned(8)))
@@ -66,6 +94,8 @@ TEST(fuzz_wire_seeded, "fuzz: wire, seeded")
 		for (i = 0; i < m.nr; i++)
 			random_entry(&r, &ent[i], m.log_term + i);
 		data[0] = !rng_chance(&r, 10);
+		if (raftblk_msg_is_catchup(m.type))
+			random_catchup(&r, &m);
 		len = raftblk_wire_encode(&m, entry_at, ent, frame);
 		mutate(&r, frame, len, rng_below(&r, 6));
 		memcpy(data + 1, frame, len);

@@ -126,6 +126,83 @@ TEST(wire_bodies, "wire: handshake and join carry bodies of their exact size")
 	CHECK(decode(buf, &back, ent));
 }
 
+static int catchup(const struct raftblk_msg *m, struct raftblk_msg *back)
+{
+	struct raftblk_entry ent[RAFTBLK_MSG_MAX_ENTRIES];
+	u8 __attribute__((aligned(8))) buf[BUF_BYTES];
+	int err;
+
+	CHECK_EQ(encode(m, NULL, buf), 96 + m->body_bytes);
+	err = decode(buf, back, ent);
+	if (err)
+		return err;
+	CHECK_EQ(back->body_bytes, m->body_bytes);
+	CHECK(!m->body_bytes || !memcmp(back->body, m->body, m->body_bytes));
+	back->body = m->body;
+	CHECK(!memcmp(m, back, sizeof(*m)));
+	return 0;
+}
+
+TEST(wire_catchup, "wire: messages of catch-up, and what they may not say")
+{
+	struct raftblk_wire_boundary b = { .owner_token = cpu_to_le64(40) };
+	struct raftblk_wire_listed l[2] = { { cpu_to_le64(3), cpu_to_le64(9) },
+					    { cpu_to_le64(5), cpu_to_le64(1) } };
+	struct raftblk_wire_fetch f = { .hash = { 1, 2 } };
+	struct raftblk_wire_data d = { .version = cpu_to_le64(7), .differ = cpu_to_le64(7),
+				       .zero = cpu_to_le64(4), .crc = cpu_to_le32(1) };
+	const struct raftblk_msg good[] = {
+		{ .type = RAFTBLK_MSG_CATCHUP_REQ, .ctx = 1, .index = 6, .term = 3 },
+		{ .type = RAFTBLK_MSG_CATCHUP_RESP, .term = 3, .index = 40, .log_term = 2,
+		  .body = &b, .body_bytes = sizeof(b) },
+		{ .type = RAFTBLK_MSG_CATCHUP_RESP, .term = 3, .status = EAGAIN },
+		{ .type = RAFTBLK_MSG_LIST_REQ, .chunk = 4, .index = 40, .commit = 6 },
+		{ .type = RAFTBLK_MSG_LIST_RESP, .chunk = 6, .nr = 2, .body = l,
+		  .body_bytes = sizeof(l) },
+		{ .type = RAFTBLK_MSG_LIST_RESP, .chunk = 9, .flags = RAFTBLK_MSG_F_END },
+		{ .type = RAFTBLK_MSG_FETCH, .chunk = 3, .index = 40, .body = &f,
+		  .body_bytes = sizeof(f) },
+		{ .type = RAFTBLK_MSG_FETCH, .chunk = 3, .index = 40, .flags = RAFTBLK_MSG_F_ZERO },
+		{ .type = RAFTBLK_MSG_DATA, .chunk = 3, .index = 41, .body = &d,
+		  .body_bytes = sizeof(d), .bytes = 8192 },
+		{ .type = RAFTBLK_MSG_DATA, .chunk = 3, .status = EAGAIN },
+	};
+	struct raftblk_msg m, back;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		CHECK_EQ(catchup(&good[i], &back), 0);
+#define BAD(i, change) do { \
+		m = good[i]; \
+		change; \
+		CHECK_EQ(catchup(&m, &back), (u64)-EPROTO); \
+	} while (0)
+	BAD(0, m.body = &b; m.body_bytes = 8);
+	BAD(0, m.nr = 1);
+	BAD(0, m.bytes = 512);
+	BAD(1, m.body_bytes -= 8);
+	BAD(1, m.status = EAGAIN);
+	BAD(1, m.index = 0);
+	BAD(1, m.index = 39);			/* the owner's token lies behind it */
+	BAD(1, m.log_term = 4);
+	BAD(3, m.chunk = RAFTBLK_CHUNK_MAX + 1);
+	BAD(4, m.nr = 1);
+	BAD(4, m.chunk = 5);			/* would go on before the last one listed */
+	BAD(4, l[1].chunk = l[0].chunk);
+	l[1].chunk = cpu_to_le64(5);
+	BAD(4, l[0].version = 0);
+	BAD(6, m.flags = RAFTBLK_MSG_F_ZERO);
+	BAD(7, m.flags = 0);
+	BAD(8, m.bytes = 512 * 512 + 512);
+	BAD(8, m.bytes = 100);
+	BAD(8, m.status = EAGAIN);
+	BAD(8, m.index = 0);
+	BAD(8, d.zero = cpu_to_le64(8));
+	d.zero = cpu_to_le64(4);
+	BAD(8, m.bytes = 0);			/* a CRC of nothing */
+#undef BAD
+}
+
 TEST(wire_flips, "wire: every flipped byte is noticed")
 {
 	struct raftblk_entry ent[RAFTBLK_MSG_MAX_ENTRIES];
@@ -161,13 +238,13 @@ TEST(wire_refused, "wire: what cannot be is refused though its CRC is right")
 	REFUSED(h->version = 2);
 	REFUSED(h->type = 0);
 	REFUSED(h->type = RAFTBLK_MSG_MAX + 1);
-	REFUSED(h->type = 32);
+	REFUSED(h->type = 38);
 	REFUSED(h->type = RAFTBLK_WIRE_REFUSED + 1);
 	REFUSED(h->type = RAFTBLK_MSG_HEARTBEAT);	/* with entries */
 	REFUSED(h->flags = 0x80);
 	REFUSED(h->auth_bytes = 32);
+	REFUSED(h->chunk = 1);
 	REFUSED(h->reserved = 1);
-	REFUSED(h->reserved2 = 1);
 	REFUSED(h->nr = cpu_to_le16(6));
 	REFUSED(h->nr = cpu_to_le16(8));
 	REFUSED(h->nr = cpu_to_le16(65); h->body_bytes = cpu_to_le16(65 * 48));

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Checking the messages by which a member catches up. */
+#include "wire_catchup.h"
+
+static_assert(sizeof(struct raftblk_wire_boundary) == 1072, "struct raftblk_wire_boundary");
+static_assert(sizeof(struct raftblk_wire_listed) == 16, "struct raftblk_wire_listed");
+static_assert(sizeof(struct raftblk_wire_fetch) == 512, "struct raftblk_wire_fetch");
+static_assert(sizeof(struct raftblk_wire_data) == 32, "struct raftblk_wire_data");
+static_assert(sizeof(struct raftblk_wire_boundary) <= RAFTBLK_MSG_BODY_MAX &&
+	      RAFTBLK_LIST_MAX * sizeof(struct raftblk_wire_listed) <= RAFTBLK_MSG_BODY_MAX,
+	      "bodies fit");
+
+/* An answer that says why not has nothing else to say. */
+static bool data_lengths_ok(u32 status, u32 body_bytes, u32 payload_bytes)
+{
+	if (status)
+		return !body_bytes && !payload_bytes;
+	return body_bytes == sizeof(struct raftblk_wire_data) &&
+	       payload_bytes <= RAFTBLK_CHUNK_SECTORS * 512 && payload_bytes % 512 == 0;
+}
+
+bool raftblk_wire_catchup_lengths_ok(u8 type, u8 flags, u32 status, u32 nr, u32 body_bytes,
+				     u32 payload_bytes)
+{
+	if (type == RAFTBLK_MSG_DATA)
+		return !nr && data_lengths_ok(status, body_bytes, payload_bytes);
+	if (payload_bytes)
+		return false;
+	if (type == RAFTBLK_MSG_LIST_RESP)
+		return nr <= RAFTBLK_LIST_MAX && (!nr || !status) &&
+		       body_bytes == nr * sizeof(struct raftblk_wire_listed);
+	if (nr)
+		return false;
+	switch (type) {
+	case RAFTBLK_MSG_CATCHUP_RESP:
+		return body_bytes == (status ? 0 : sizeof(struct raftblk_wire_boundary));
+	case RAFTBLK_MSG_FETCH:
+		return body_bytes == (flags & RAFTBLK_MSG_F_ZERO ? 0 :
+				      sizeof(struct raftblk_wire_fetch));
+	default:
+		return !body_bytes;
+	}
+}
+
+static int check_boundary(const struct raftblk_msg *m)
+{
+	const struct raftblk_wire_boundary *b = m->body;
+
+	if (m->status)
+		return 0;
+	if (!m->index || !m->log_term || m->log_term > m->term || b->reserved ||
+	    le64_to_cpu(b->owner_token) > m->index || le64_to_cpu(b->config_index) > RAFTBLK_INDEX_MAX)
+		return -EPROTO;
+	return 0;
+}
+
+/* In order, so that what is below the next one asked for is done. */
+static int check_list(const struct raftblk_msg *m)
+{
+	const struct raftblk_wire_listed *l = m->body;
+	u64 from = 0;
+	u32 i;
+
+	for (i = 0; i < m->nr; i++) {
+		u64 chunk = le64_to_cpu(l[i].chunk);
+		u64 version = le64_to_cpu(l[i].version);
+
+		if (chunk < from || chunk >= m->chunk || !version || version > RAFTBLK_INDEX_MAX)
+			return -EPROTO;
+		from = chunk + 1;
+	}
+	return 0;
+}
+
+static int check_data(const struct raftblk_msg *m)
+{
+	const struct raftblk_wire_data *d = m->body;
+
+	if (m->status)
+		return 0;
+	if (!m->index || d->reserved || le64_to_cpu(d->zero) & ~le64_to_cpu(d->differ) ||
+	    le64_to_cpu(d->version) > RAFTBLK_INDEX_MAX || (!m->bytes && d->crc))
+		return -EPROTO;
+	return 0;
+}
+
+int raftblk_wire_catchup_check(const struct raftblk_msg *m)
+{
+	if (m->chunk > RAFTBLK_CHUNK_MAX)
+		return -EPROTO;
+	switch (m->type) {
+	case RAFTBLK_MSG_CATCHUP_RESP:
+		return check_boundary(m);
+	case RAFTBLK_MSG_LIST_RESP:
+		return check_list(m);
+	case RAFTBLK_MSG_DATA:
+		return check_data(m);
+	default:
+		return 0;
+	}
+}
