@@ -162,6 +162,7 @@ void raft_become_leader(struct raft *r, u64 now)
 		p->progress = RAFT_PROBE;
 		p->match = 0;
 		p->counted = 0;
+		p->gap = 0;
 		p->next = r->log->last + 1;
 		p->inflight_bytes = 0;
 		p->probe_sent = false;

@@ -74,11 +74,13 @@ enum raft_progress {
 /**
  * struct raft_peer - what this member knows of, and owes to, another
  * @id: its node id
- * @progress: leader only, like the next seven
+ * @progress: leader only, like the next eight
  * @match: highest index known durable there and equal to ours
  * @counted: likewise, acknowledged by it as a complete member: what commits,
  *	promotes and lets it lead.  An acknowledgement says by itself whether it
  *	counts, so it may arrive late
+ * @gap: it was behind the log when this index was not in it any more: what it
+ *	acknowledged below, it did before it began to catch up
  * @incomplete: its last answer had RAFTBLK_MSG_F_INCOMPLETE
  * @next: next index to send
  * @inflight_bytes: payload sent above @match
@@ -106,6 +108,7 @@ struct raft_peer {
 	enum raft_progress progress;
 	u64 match;
 	u64 counted;
+	u64 gap;
 	u64 next;
 	u32 inflight_bytes;
 	bool probe_sent;

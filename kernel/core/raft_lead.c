@@ -344,6 +344,7 @@ bool raft_lead_append_wanted(struct raft *r, u64 now, u32 slot, u16 *nr, u32 *by
 		return false;
 	if (p->next < r->log->first) {
 		p->progress = RAFT_BEHIND;
+		p->gap = r->log->first - 1;
 		return false;
 	}
 	if (p->progress == RAFT_PROBE)

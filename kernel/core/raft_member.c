@@ -119,6 +119,16 @@ int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *
 	return raft_config_appended(r, *index, r->log->ops.map(e.payload));
 }
 
+/* Near enough to the end of the log, and not only by what it said before it fell behind. */
+static bool raft_is_ready(const struct raft *r, const struct raft_peer *p)
+{
+#ifdef RAFTBLK_PLANT_LEARNER_COUNTED
+	return p->progress == RAFT_STREAM && p->match + RAFT_PROMOTE_LAG >= r->log->last;
+#endif
+	return p->progress == RAFT_STREAM && !p->incomplete && p->counted >= p->gap &&
+	       p->counted + RAFT_PROMOTE_LAG >= r->log->last;
+}
+
 /* A learner that wants to vote and has caught up, or NULL. */
 static const struct raftblk_member *raft_ready_learner(const struct raft *r)
 {
@@ -126,14 +136,9 @@ static const struct raftblk_member *raft_ready_learner(const struct raft *r)
 
 	for (i = 0; i < r->config.nr; i++) {
 		const struct raftblk_member *m = &r->config.member[i];
-		u64 acked = r->peer[i].counted;
 
-#ifdef RAFTBLK_PLANT_LEARNER_COUNTED
-		acked = r->peer[i].match;
-#endif
 		if ((m->flags & RAFTBLK_MEMBER_PROMOTE) && !raftblk_member_votes(m) &&
-		    r->peer[i].progress == RAFT_STREAM &&
-		    acked + RAFT_PROMOTE_LAG >= r->log->last)
+		    raft_is_ready(r, &r->peer[i]))
 			return m;
 	}
 	return NULL;

@@ -193,12 +193,15 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 	/* Answers to questions of an earlier life must not fit those of this one. */
 	rep->remote_ctx = seed;
 	rep->pull_ctx = seed;
+	if (rep->vmap)
+		raftblk_catchup_init(rep);
 	raftblk_replica_track(rep);
 	return 0;
 }
 
 void raftblk_replica_exit(struct raftblk_replica *rep)
 {
+	raftblk_catchup_exit(rep);
 	raftblk_log_exit(&rep->log);
 }
 
@@ -269,7 +272,7 @@ static void receive_consensus(struct raftblk_replica *rep, u64 now, const struct
 	raftblk_replica_track(rep);
 }
 
-static void receive_own(struct raftblk_replica *rep, const struct raftblk_msg *m)
+static void receive_own(struct raftblk_replica *rep, struct raftblk_msg *m)
 {
 	int slot = raftblk_config_find(&rep->raft.config, m->from);
 
@@ -284,6 +287,14 @@ static void receive_own(struct raftblk_replica *rep, const struct raftblk_msg *m
 	case RAFTBLK_MSG_PULL_RESP:
 	case RAFTBLK_MSG_RELEASE:
 		raftblk_replica_receive_owner(rep, slot, m);
+		break;
+	case RAFTBLK_MSG_CATCHUP_REQ:
+	case RAFTBLK_MSG_CATCHUP_RESP:
+	case RAFTBLK_MSG_LIST_REQ:
+	case RAFTBLK_MSG_LIST_RESP:
+	case RAFTBLK_MSG_FETCH:
+	case RAFTBLK_MSG_DATA:
+		raftblk_catchup_receive(rep, slot, m);
 		break;
 	default:
 		break;	/* joins come through raftblk_replica_change() */
@@ -307,6 +318,9 @@ void raftblk_replica_receive(struct raftblk_replica *rep, u64 now, struct raftbl
 			rep->ops.put(m->ent[i].payload);
 		m->ent[i].payload = NULL;
 	}
+	if (m->payload)
+		rep->ops.put(m->payload);
+	m->payload = NULL;
 }
 
 void raftblk_replica_log_written(struct raftblk_replica *rep, u64 now, u64 id, int status)
@@ -335,6 +349,7 @@ static void replica_settle(struct raftblk_replica *rep)
 	raftblk_replica_writes_step(rep);
 	raftblk_replica_reads_step(rep);
 	raftblk_replica_trim(rep);
+	raftblk_catchup_step(rep);
 }
 
 static bool ended_next(struct raftblk_replica *rep, struct raftblk_action *a)
@@ -359,8 +374,11 @@ static bool ended_next(struct raftblk_replica *rep, struct raftblk_action *a)
 
 static bool log_write_next(struct raftblk_replica *rep, struct raftblk_action *a)
 {
-	struct raftblk_log_write *w = raftblk_log_next_write(&rep->log);
+	struct raftblk_log_write *w;
 
+	if (raftblk_catchup_drains(rep))
+		return false;
+	w = raftblk_log_next_write(&rep->log);
 	if (!w)
 		return false;
 	a->type = RAFTBLK_ACT_LOG_WRITE;
@@ -373,7 +391,8 @@ static bool message_next(struct raftblk_replica *rep, u32 ready, struct raftblk_
 	a->type = RAFTBLK_ACT_SEND;
 	return raft_poll(&rep->raft, rep->now, ready, &a->msg) ||
 	       raftblk_replica_owner_poll(rep, ready, &a->msg) ||
-	       raftblk_replica_read_poll(rep, ready, &a->msg);
+	       raftblk_replica_read_poll(rep, ready, &a->msg) ||
+	       raftblk_catchup_poll(rep, ready, &a->msg);
 }
 
 /* The order is that of what others wait for longest: disk, network, data area. */
@@ -387,6 +406,7 @@ static bool work_next(struct raftblk_replica *rep, u32 ready, struct raftblk_act
 	       message_next(rep, ready, a) ||
 	       raftblk_replica_read_next(rep, a) ||
 	       raftblk_replica_apply_next(rep, a) ||
+	       raftblk_catchup_next(rep, a) ||
 	       raftblk_replica_load_next(rep, a) ||
 	       raftblk_replica_ckpt_next(rep, a);
 }
@@ -423,6 +443,7 @@ u64 raftblk_replica_deadline(const struct raftblk_replica *rep)
 	at = min(at, raftblk_replica_owner_deadline(rep));
 	at = min(at, raftblk_replica_changes_deadline(rep));
 	at = min(at, raftblk_replica_requests_deadline(rep));
+	at = min(at, raftblk_catchup_deadline(rep));
 	return min(at, raftblk_replica_read_deadline(rep));
 }
 

@@ -19,8 +19,8 @@
 #ifndef RAFTBLK_REPLICA_H
 #define RAFTBLK_REPLICA_H
 
+#include "catchup.h"
 #include "raft.h"
-#include "vmap.h"
 
 #define RAFTBLK_READ_SEGMENTS	16	/* pieces a read may consist of; more: it waits for apply */
 #define RAFTBLK_APPLY_DEPTH	64	/* entries on their way to the data area */
@@ -124,7 +124,8 @@ struct raftblk_open {
  * @to: TRANSFER: node id
  * @deadline: 0: wait for ever
  * @status: 0, -EREMOTE (ask @leader), -ETIMEDOUT, -ENOENT (TRANSFER: no such
- *	voter), -ESTALE (JOIN: the log no longer reaches back to its start),
+ *	voter), -ESTALE (JOIN: the log no longer reaches back to its start, and there
+ *	is no params.catchup),
  *	-ENOSPC (too many), -EIO (the member has stopped), -ESHUTDOWN
  * @index: the replica's: entry that must be committed
  * @started: the replica's: JOIN: it is in the log, at @index
@@ -157,6 +158,9 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_BEHIND,		/* this member is behind the leader's log */
 	RAFTBLK_EVENT_FAULT,		/* a: -errno; the member has stopped */
 	RAFTBLK_EVENT_PROVEN,		/* lost entries were fetched again; may vote */
+	RAFTBLK_EVENT_CATCHUP_BEGIN,	/* b: boundary; this member is incomplete */
+	RAFTBLK_EVENT_CATCHUP_SOURCE,	/* a: node id of who is asked for extents */
+	RAFTBLK_EVENT_CATCHUP_END,	/* b: applied; complete again */
 };
 
 /**
@@ -178,6 +182,9 @@ enum raftblk_event_type {
  * @RAFTBLK_ACT_EVENT: event: tell userspace
  * @RAFTBLK_ACT_VMAP_WRITE: block: raftblk_vmap_encode() it at once, write it to
  *	its slot (no FUA, a flush follows); then _vmap_written()
+ * @RAFTBLK_ACT_CHUNK_READ: io: read the chunk, fill io.hash; then _chunk_read()
+ * @RAFTBLK_ACT_CHUNK_WRITE: io: write the blocks that differ; then _chunk_written()
+ * @RAFTBLK_ACT_CHUNK_SERVE: io: read the chunk and compare; then _chunk_served()
  */
 enum raftblk_action_type {
 	RAFTBLK_ACT_SEND,
@@ -193,6 +200,9 @@ enum raftblk_action_type {
 	RAFTBLK_ACT_CHANGED,
 	RAFTBLK_ACT_EVENT,
 	RAFTBLK_ACT_VMAP_WRITE,
+	RAFTBLK_ACT_CHUNK_READ,
+	RAFTBLK_ACT_CHUNK_WRITE,
+	RAFTBLK_ACT_CHUNK_SERVE,
 };
 
 struct raftblk_action {
@@ -210,6 +220,7 @@ struct raftblk_action {
 		struct raftblk_open *open;
 		struct raftblk_change *change;
 		u32 block;
+		struct raftblk_chunk_io io;
 		struct {
 			enum raftblk_event_type type;
 			s64 a;
@@ -312,6 +323,7 @@ struct raftblk_pending_event {
  *
  * @remote_ctx: newest ctx of a READ_REQ; @remote_asked: the one not answered
  *	yet, 0: none; @remote_at: when to ask (again)
+ * @catchup: see there
  * @peer: what is owed to peers beyond consensus, at most one each way; in the
  *	order of raft.config.member, void when the configuration changes
  * @fault: -errno of what stopped this member
@@ -401,8 +413,11 @@ struct raftblk_replica {
 		bool owe_pull_resp, owe_read_resp;
 		u64 pull_ctx, read_ctx, read_round;
 		u32 pull_status, pull_owner;
+		bool owe_boundary, owe_list;
+		u64 boundary_ctx, list_ctx, list_from, list_above, list_need;
 	} peer[RAFTBLK_MAX_MEMBERS];
 	bool owe_pull_req, owe_read_req, owe_release;
+	struct raftblk_catchup catchup;
 
 	int fault;
 	bool stopping;
@@ -479,6 +494,14 @@ void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now,
 			       struct raftblk_req *req, int status);
 void raftblk_replica_vmap_written(struct raftblk_replica *rep, u64 now, int status);
 
+/* @id: of the action.  A chunk that cannot be read has unknown hashes; one that
+ * cannot be read for another member is that one's loss; a failed write stops this one.
+ */
+void raftblk_replica_chunk_read(struct raftblk_replica *rep, u64 now, u32 id);
+void raftblk_replica_chunk_written(struct raftblk_replica *rep, u64 now, u32 id, int status);
+void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
+				  const struct raftblk_chunk_diff *diff, int status);
+
 /**
  * raftblk_replica_next() - the next thing to do
  * @ready: see raft_poll()
@@ -486,6 +509,10 @@ void raftblk_replica_vmap_written(struct raftblk_replica *rep, u64 now, int stat
  */
 bool raftblk_replica_next(struct raftblk_replica *rep, u64 now, u32 ready,
 			  struct raftblk_action *a);
+
+/* How far catching up is. */
+void raftblk_replica_progress(const struct raftblk_replica *rep,
+			      struct raftblk_catchup_progress *p);
 
 /* Leads, with the own term's no-op committed, and the device may be written here. */
 bool raftblk_replica_is_writer(const struct raftblk_replica *rep);

@@ -96,7 +96,8 @@ static bool apply_may_start(struct raftblk_replica *rep, const struct raftblk_en
 {
 	if (e->bytes && !e->payload)
 		return false;
-	if (rep->applying == RAFTBLK_APPLY_DEPTH || apply_overlaps(rep, e))
+	if (rep->applying == RAFTBLK_APPLY_DEPTH || apply_overlaps(rep, e) ||
+	    raftblk_catchup_holds(rep, e))
 		return false;
 	/* Checked when it was proposed and received; the last gate before the disk. */
 	if (e->nsect > rep->volume_sectors || e->sector > rep->volume_sectors - e->nsect) {
@@ -110,6 +111,8 @@ bool raftblk_replica_apply_next(struct raftblk_replica *rep, struct raftblk_acti
 {
 	struct raftblk_entry *e;
 
+	if (raftblk_catchup_drains(rep))
+		return false;
 	while (rep->apply_next <= apply_limit(rep)) {
 		e = raftblk_log_entry(&rep->log, rep->apply_next);
 		if (!e)
@@ -285,7 +288,7 @@ bool raftblk_replica_load_next(struct raftblk_replica *rep, struct raftblk_actio
 	bool room;
 	u64 i;
 
-	if (rep->loading >= RAFTBLK_LOAD_DEPTH)
+	if (rep->loading >= RAFTBLK_LOAD_DEPTH || raftblk_catchup_drains(rep))
 		return false;
 	/* Half as much again as the budget: otherwise a cache that is always full
 	 * would leave nothing to peers that lag.

@@ -26,7 +26,11 @@ static u64 ckpt_idle_at(const struct raftblk_replica *rep)
 
 static bool ckpt_is_due(const struct raftblk_replica *rep)
 {
+	if (raftblk_catchup_drains(rep))
+		return false;
 	if (rep->ckpt.proof_index && !rep->raft.proof_index)
+		return true;
+	if (rep->raft.incomplete && raftblk_catchup_ckpt_is_due(rep))
 		return true;
 	if (rep->applied == rep->ckpt.applied_index)
 		return false;
@@ -46,6 +50,8 @@ static void ckpt_begin(struct raftblk_replica *rep)
 	rep->new_ckpt.volume_sectors = rep->volume_sectors;
 	rep->new_ckpt.config = rep->applied_config;
 	rep->new_ckpt.flags = rep->vmap ? RAFTBLK_CKPT_F_VMAP : 0;
+	raftblk_catchup_ckpt_fill(rep, &rep->new_ckpt);
+	rep->catchup.saved_at = rep->now;
 	rep->map_next = 0;
 	rep->ckpt_state = RAFTBLK_CKPT_MAPPING;
 #ifdef RAFTBLK_PLANT_VMAP_LATE
@@ -101,7 +107,8 @@ void raftblk_replica_vmap_written(struct raftblk_replica *rep, u64 now, int stat
 
 static void ckpt_write(struct raftblk_replica *rep, struct raftblk_action *a)
 {
-	raftblk_log_ckpt_fill(&rep->log, rep->ckpt_applied, &rep->new_ckpt);
+	if (rep->catchup.state != RAFTBLK_CATCHUP_BEGIN)
+		raftblk_log_ckpt_fill(&rep->log, rep->ckpt_applied, &rep->new_ckpt);
 	rep->new_ckpt.generation = rep->ckpt.generation + 1;
 	rep->new_ckpt.proof_index = rep->raft.proof_index;
 	rep->ckpt_state = RAFTBLK_CKPT_WRITING;
@@ -144,7 +151,7 @@ void raftblk_replica_flushed(struct raftblk_replica *rep, u64 now, int status)
 
 void raftblk_replica_ckpt_written(struct raftblk_replica *rep, u64 now, int status)
 {
-	bool proven;
+	bool proven, completed;
 
 	rep->now = now;
 	rep->busy = true;
@@ -155,6 +162,7 @@ void raftblk_replica_ckpt_written(struct raftblk_replica *rep, u64 now, int stat
 	if (rep->ckpt_state != RAFTBLK_CKPT_WRITING)
 		return;
 	proven = rep->ckpt.proof_index && !rep->new_ckpt.proof_index;
+	completed = rep->ckpt.flags & ~rep->new_ckpt.flags & RAFTBLK_CKPT_F_INCOMPLETE;
 	rep->ckpt = rep->new_ckpt;
 	rep->ckpt_state = RAFTBLK_CKPT_IDLE;
 #ifdef RAFTBLK_PLANT_VMAP_LATE
@@ -166,11 +174,16 @@ void raftblk_replica_ckpt_written(struct raftblk_replica *rep, u64 now, int stat
 	raftblk_log_ckpt_done(&rep->log, &rep->ckpt);
 	if (proven)
 		raftblk_replica_event(rep, RAFTBLK_EVENT_PROVEN, 0, 0);
+	if (rep->catchup.state == RAFTBLK_CATCHUP_BEGIN)
+		raftblk_catchup_begun(rep);
+	else if (completed)
+		raftblk_catchup_end(rep);
 }
 
 u64 raftblk_replica_ckpt_deadline(const struct raftblk_replica *rep)
 {
-	if (rep->ckpt_state != RAFTBLK_CKPT_IDLE || rep->applied == rep->ckpt.applied_index)
+	if (rep->ckpt_state != RAFTBLK_CKPT_IDLE || rep->applied == rep->ckpt.applied_index ||
+	    raftblk_catchup_drains(rep))
 		return RAFTBLK_NEVER;
 	return ckpt_idle_at(rep);
 }

@@ -86,4 +86,59 @@ void raftblk_replica_changes_step(struct raftblk_replica *rep);
 void raftblk_replica_changes_end(struct raftblk_replica *rep, int status);
 u64 raftblk_replica_changes_deadline(const struct raftblk_replica *rep);
 
+/* replica_catchup.c */
+void raftblk_catchup_init(struct raftblk_replica *rep);
+void raftblk_catchup_exit(struct raftblk_replica *rep);
+void raftblk_catchup_step(struct raftblk_replica *rep);
+void raftblk_catchup_begun(struct raftblk_replica *rep);
+void raftblk_catchup_ckpt_fill(const struct raftblk_replica *rep, struct raftblk_ckpt *ckpt);
+bool raftblk_catchup_ckpt_is_due(const struct raftblk_replica *rep);
+void raftblk_catchup_end(struct raftblk_replica *rep);
+void raftblk_catchup_receive(struct raftblk_replica *rep, u32 slot, struct raftblk_msg *m);
+bool raftblk_catchup_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+bool raftblk_catchup_next(struct raftblk_replica *rep, struct raftblk_action *a);
+bool raftblk_catchup_holds(const struct raftblk_replica *rep, const struct raftblk_entry *e);
+u64 raftblk_catchup_deadline(const struct raftblk_replica *rep);
+
+/* What is under way ends, and nothing new that touches log or data area begins. */
+static inline bool raftblk_catchup_drains(const struct raftblk_replica *rep)
+{
+	return rep->catchup.state == RAFTBLK_CATCHUP_DRAIN ||
+	       rep->catchup.state == RAFTBLK_CATCHUP_BEGIN;
+}
+
+/* How long an answer about extents may take. */
+static inline u64 raftblk_catchup_patience(const struct raftblk_replica *rep)
+{
+	return rep->raft.params.election_ns;
+}
+
+bool raftblk_chunk_overlaps(const struct raftblk_replica *rep, u64 chunk,
+			    const struct raftblk_entry *e);
+bool raftblk_chunk_is_applying(struct raftblk_replica *rep, u64 chunk);
+
+/* replica_fetch.c */
+void raftblk_fetch_start(struct raftblk_replica *rep, u64 cursor);
+bool raftblk_fetch_stop(struct raftblk_replica *rep);
+void raftblk_fetch_drop_all(struct raftblk_replica *rep);
+void raftblk_fetch_step(struct raftblk_replica *rep);
+u64 raftblk_fetch_cursor(const struct raftblk_replica *rep);
+bool raftblk_fetch_is_done(const struct raftblk_replica *rep);
+void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftblk_msg *m);
+void raftblk_fetch_receive_data(struct raftblk_replica *rep, struct raftblk_msg *m);
+bool raftblk_fetch_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+bool raftblk_fetch_next(struct raftblk_replica *rep, struct raftblk_action *a);
+bool raftblk_fetch_holds(const struct raftblk_replica *rep, const struct raftblk_entry *e);
+u64 raftblk_fetch_deadline(const struct raftblk_replica *rep);
+
+/* replica_serve.c */
+void raftblk_serve_step(struct raftblk_replica *rep);
+bool raftblk_serve_is_idle(const struct raftblk_replica *rep);
+void raftblk_serve_drop_all(struct raftblk_replica *rep);
+void raftblk_serve_receive(struct raftblk_replica *rep, u32 slot, const struct raftblk_msg *m);
+bool raftblk_serve_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+bool raftblk_serve_next(struct raftblk_replica *rep, struct raftblk_action *a);
+bool raftblk_serve_holds(const struct raftblk_replica *rep, const struct raftblk_entry *e);
+u64 raftblk_serve_deadline(const struct raftblk_replica *rep);
+
 #endif /* RAFTBLK_REPLICA_INTERNAL_H */

@@ -56,6 +56,22 @@ void raftblk_replica_writes_cut(struct raftblk_replica *rep, u64 from)
 }
 
 /*
+ * @last is in the log again.  So are those before it, even if the log begins above
+ * their place now (catch-up): they were below it in the log in which it was proposed,
+ * and that log and this one are the same up to there.
+ */
+static void writes_return_until(struct raftblk_replica *rep, struct raftblk_req *last)
+{
+	struct raftblk_req *req;
+
+	do {
+		req = list_first_entry(&rep->writes, struct raftblk_req, link);
+		req->state = RAFTBLK_REQ_PROPOSED;
+		list_move_tail(&req->link, &rep->proposed);
+	} while (req != last);
+}
+
+/*
  * New entries came in.  One that was cut here may be among them: a later leader
  * can have it although the one that made us cut it had not.  Then it must not
  * be proposed a second time (rule 18): it could land on top of a write that was
@@ -68,10 +84,8 @@ void raftblk_replica_writes_returned(struct raftblk_replica *rep)
 	list_for_each_entry_safe(req, n, &rep->writes, link) {
 		if (!req->term)
 			break;	/* never proposed, and none behind it was */
-		if (raftblk_log_term(&rep->log, req->index) != req->term)
-			continue;
-		req->state = RAFTBLK_REQ_PROPOSED;
-		list_move_tail(&req->link, &rep->proposed);
+		if (raftblk_log_term(&rep->log, req->index) == req->term)
+			writes_return_until(rep, req);
 	}
 }
 

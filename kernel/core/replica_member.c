@@ -69,8 +69,8 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 		c->index = rep->raft.config.index;
 		return 0;
 	}
-	/* A joiner starts from nothing and is sent the log: all of it. */
-	if (rep->log.first != 1)
+	/* A joiner starts from nothing and is sent the log: all of it, or it catches up. */
+	if (rep->log.first != 1 && !rep->vmap)
 		return -ESTALE;
 	if (rep->raft.config.nr == RAFTBLK_MAX_MEMBERS)
 		return -ENOSPC;

@@ -173,6 +173,8 @@ static void opens_step(struct raftblk_replica *rep)
 		return;
 	if (!is_voter(rep))
 		raftblk_replica_opens_end(rep, -EPERM, rep->owner_node);
+	else if (rep->raft.incomplete)
+		return;		/* it cannot lead yet */
 	else if (raft_leads(&rep->raft))
 		opens_step_lead(rep);
 	else if (rep->raft.role != RAFT_LEADER)
@@ -250,7 +252,7 @@ u64 raftblk_replica_owner_deadline(const struct raftblk_replica *rep)
 			at = min(at, owner_grace(rep));
 	} else if (rep->raft.leader && rep->raft.role != RAFT_LEADER) {
 		/* What is owed already waits for its connection, not for the time. */
-		if (!list_empty(&rep->opens) && !rep->owe_pull_req)
+		if (!list_empty(&rep->opens) && !rep->owe_pull_req && !rep->raft.incomplete)
 			at = min(at, rep->pull_at);
 		if (release_is_due(rep) && !rep->owe_release)
 			at = min(at, rep->release_at);

@@ -183,6 +183,11 @@ void raftblk_replica_reads_step(struct raftblk_replica *rep)
 	u64 fresh = 0;
 
 	rep->owe_read_req = false;
+	/* The data area is not that of any index (rule 16): reads wait. */
+	if (rep->raft.incomplete || raftblk_catchup_drains(rep)) {
+		rep->remote_asked = 0;
+		return;
+	}
 	/* A leader that may not answer yet, or a writer that waits for leadership
 	 * to come back: its own writes are still to be decided.
 	 */

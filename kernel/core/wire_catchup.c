@@ -3,11 +3,10 @@
 #include "wire_catchup.h"
 
 static_assert(sizeof(struct raftblk_wire_boundary) == 1072, "struct raftblk_wire_boundary");
-static_assert(sizeof(struct raftblk_wire_listed) == 16, "struct raftblk_wire_listed");
 static_assert(sizeof(struct raftblk_wire_fetch) == 512, "struct raftblk_wire_fetch");
 static_assert(sizeof(struct raftblk_wire_data) == 32, "struct raftblk_wire_data");
 static_assert(sizeof(struct raftblk_wire_boundary) <= RAFTBLK_MSG_BODY_MAX &&
-	      RAFTBLK_LIST_MAX * sizeof(struct raftblk_wire_listed) <= RAFTBLK_MSG_BODY_MAX,
+	      RAFTBLK_LIST_MAX * sizeof(__le64) <= RAFTBLK_MSG_BODY_MAX,
 	      "bodies fit");
 
 /* An answer that says why not has nothing else to say. */
@@ -28,7 +27,7 @@ bool raftblk_wire_catchup_lengths_ok(u8 type, u8 flags, u32 status, u32 nr, u32 
 		return false;
 	if (type == RAFTBLK_MSG_LIST_RESP)
 		return nr <= RAFTBLK_LIST_MAX && (!nr || !status) &&
-		       body_bytes == nr * sizeof(struct raftblk_wire_listed);
+		       body_bytes == nr * sizeof(__le64);
 	if (nr)
 		return false;
 	switch (type) {
@@ -57,15 +56,14 @@ static int check_boundary(const struct raftblk_msg *m)
 /* In order, so that what is below the next one asked for is done. */
 static int check_list(const struct raftblk_msg *m)
 {
-	const struct raftblk_wire_listed *l = m->body;
+	const __le64 *listed = m->body;
 	u64 from = 0;
 	u32 i;
 
 	for (i = 0; i < m->nr; i++) {
-		u64 chunk = le64_to_cpu(l[i].chunk);
-		u64 version = le64_to_cpu(l[i].version);
+		u64 chunk = le64_to_cpu(listed[i]);
 
-		if (chunk < from || chunk >= m->chunk || !version || version > RAFTBLK_INDEX_MAX)
+		if (chunk < from || chunk >= m->chunk)
 			return -EPROTO;
 		from = chunk + 1;
 	}

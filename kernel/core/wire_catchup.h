@@ -24,13 +24,7 @@ struct raftblk_wire_boundary {
 	struct raftblk_disk_config config;
 };
 
-/**
- * struct raftblk_wire_listed - one of nr in the body of LIST_RESP
- */
-struct raftblk_wire_listed {
-	__le64 chunk;
-	__le64 version;
-};
+/* The body of LIST_RESP: nr numbers of chunks, __le64, in order. */
 
 /**
  * struct raftblk_wire_fetch - body of FETCH without RAFTBLK_MSG_F_ZERO

@@ -145,6 +145,10 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 	case RAFTBLK_EVENT_BEHIND:
 	case RAFTBLK_EVENT_PROVEN:
 		return 0;
+	case RAFTBLK_EVENT_CATCHUP_BEGIN:
+	case RAFTBLK_EVENT_CATCHUP_SOURCE:
+	case RAFTBLK_EVENT_CATCHUP_END:
+		break;		/* params.catchup is off */
 	}
 	return -EINVAL;
 }

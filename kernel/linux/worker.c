@@ -351,6 +351,9 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 		tell_event(vol, act);
 		break;
 	case RAFTBLK_ACT_VMAP_WRITE:
+	case RAFTBLK_ACT_CHUNK_READ:
+	case RAFTBLK_ACT_CHUNK_WRITE:
+	case RAFTBLK_ACT_CHUNK_SERVE:
 		WARN_ON_ONCE(1);	/* params.catchup is off */
 		break;
 	}

@@ -97,6 +97,12 @@ u64 check_committed(void)
 }
 
 /* Is there a committed entry that made @id the owner under @token? */
+/* Term of the committed entry at @index, 0 if there is none. */
+u64 check_committed_term(u64 index)
+{
+	return index && index <= nr_committed ? committed[index].reg->e.term : 0;
+}
+
 bool check_was_owner(u32 id, u64 token)
 {
 	const struct raftblk_entry *e;
@@ -154,7 +160,7 @@ static void check_entry(struct node *n, u64 index)
 		     (unsigned long long)prev, (unsigned long long)r->prev_term);
 }
 
-static void shadow_grow(struct node *n, u64 want)
+void shadow_grow(struct node *n, u64 want)
 {
 	u64 room = n->sh_size;
 
@@ -220,7 +226,7 @@ static bool durable_on_majority(const struct raftblk_config *c, u64 index, u64 t
 
 	for (i = 0; i < c->nr; i++) {
 		m = node_by_id(c->member[i].id);
-		if (m && durable_at(m, index, term))
+		if (m && !m->incomplete && durable_at(m, index, term))
 			mask |= 1U << i;
 	}
 	return raftblk_config_quorum(c, mask);
@@ -348,6 +354,8 @@ static void check_role(struct node *n)
 	if (r->term < n->term)
 		LOST("node %u: term goes from %llu to %llu", n->id, (unsigned long long)n->term,
 		     (unsigned long long)r->term);
+	if (r->role != RAFT_FOLLOWER && r->incomplete)
+		LOST("node %u: is %s and incomplete", n->id, raft_role_name(r->role));
 	if (r->role == n->role && r->term == n->term)
 		return;
 	trace("node %u: %s of term %llu", n->id, raft_role_name(r->role),
@@ -373,6 +381,23 @@ static void check_writer(struct node *n)
 		LOST("node %u: writes under the token of node %u", n->id, owner_node);
 }
 
+/* A learner that is catching up is not made a voter: its part would be missing. */
+static void check_promotion(struct node *n)
+{
+	const struct raftblk_config *now = &n->rep.raft.config;
+	u32 i;
+
+	for (i = 0; i < now->nr; i++) {
+		const struct node *m = node_by_id(now->member[i].id);
+		int was = raftblk_config_find(&n->config, now->member[i].id);
+
+		if (m && m->incomplete && was >= 0 && raftblk_member_votes(&now->member[i]) &&
+		    !raftblk_member_votes(&n->config.member[was]) &&
+		    n->rep.raft.role == RAFT_LEADER)
+			LOST("node %u: promotes node %u, which is incomplete", n->id, m->id);
+	}
+}
+
 void check_node(struct node *n)
 {
 	struct raftblk_log *log = &n->rep.log;
@@ -383,8 +408,12 @@ void check_node(struct node *n)
 	check_role(n);
 	check_writer(n);
 	if (n->config.index != n->rep.raft.config.index ||
-	    n->config.nr != n->rep.raft.config.nr)
+	    n->config.nr != n->rep.raft.config.nr) {
+		check_promotion(n);
 		n->config = n->rep.raft.config;
+	}
+	sim.count->chunks_dropped += n->rep.catchup.dropped - n->dropped;
+	n->dropped = n->rep.catchup.dropped;
 }
 
 /* ---- restart ---- */
@@ -394,6 +423,10 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 	struct raftblk_log *log = &n->rep.log;
 	u64 i;
 
+	/* the checkpoint came down, but nobody was told */
+	if (n->rep.raft.incomplete && n->rep.raft.boundary != n->boundary)
+		check_log_reset(n, n->rep.raft.boundary, n->rep.raft.boundary_term);
+	n->dropped = 0;
 	shadow_grow(n, max(log->last, n->dur_last) + 1);
 	if (found->torn)
 		COUNT(torn_tails);
@@ -430,7 +463,7 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 	if (n->commit > nr_committed)
 		LOST("node %u: starts with %llu committed, but only %llu are", n->id,
 		     (unsigned long long)n->commit, (unsigned long long)nr_committed);
-	if (n->rep.vmap)
+	if (n->rep.vmap && !n->incomplete)
 		check_vmap(n, false);
 	memset(n->applied_set, 0, sim.set.max_entries * sizeof(*n->applied_set));
 	memset(n->applying, 0, sizeof(n->applying));
@@ -465,6 +498,40 @@ void check_vmap(const struct node *n, bool exact)
 			     (unsigned long long)x, (unsigned long long)n->vmap.version[x],
 			     (unsigned long long)want[x]);
 	free(want);
+}
+
+/*
+ * It says that it is complete: its data area has to be that of its applied entries.  Where
+ * later ones are committed it may already show them: a source that was restarted had
+ * applied more than it knows.
+ */
+void check_caught_up(const struct node *n)
+{
+	const u8 *data = n->disk.data + n->super.data_start * SECTOR;
+	u64 *want = calloc(sim.set.volume_sectors, sizeof(*want));
+	u8 sector[SECTOR];
+	u64 i, s;
+
+	assert(want);
+	for (i = 1; i <= nr_committed; i++) {
+		const struct reg *r = committed[i].reg;
+
+		for (s = r->e.sector; raftblk_entry_is_data(&r->e) &&
+		     s < r->e.sector + r->e.nsect; s++)
+			want[s] = i > n->rep.applied ? NEVER : r->id;
+	}
+	for (s = 0; s < sim.set.volume_sectors; s++) {
+		if (want[s] == NEVER)
+			continue;
+		memset(sector, 0, sizeof(sector));
+		if (want[s])
+			oracle_fill(want[s], s, 1, sector);
+		if (memcmp(data + s * SECTOR, sector, SECTOR))
+			LOST("node %u: has caught up, but sector %llu is not that of write %llu", n->id,
+			     (unsigned long long)s, (unsigned long long)want[s]);
+	}
+	free(want);
+	check_vmap(n, false);
 }
 
 /* All logs, entry by entry: for mistakes that left no trace at the end of a log. */

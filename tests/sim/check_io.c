@@ -240,6 +240,13 @@ static bool data_between(struct node *n, u64 from, u64 to)
 
 void check_ckpt_write(struct node *n, const struct raftblk_ckpt *c)
 {
+	if (check_ckpt_begins(n, c)) {
+		if (check_committed_term(c->boundary_index) != c->boundary_term)
+			LOST("node %u: begins to catch up behind (%llu, %llu), which is not committed",
+			     n->id, (unsigned long long)c->boundary_index,
+			     (unsigned long long)c->boundary_term);
+		return;
+	}
 	if (c->applied_index > n->rep.raft.commit)
 		LOST("node %u: checkpoint at %llu, commit is %llu", n->id,
 		     (unsigned long long)c->applied_index, (unsigned long long)n->rep.raft.commit);
@@ -250,10 +257,43 @@ void check_ckpt_write(struct node *n, const struct raftblk_ckpt *c)
 		LOST("node %u: checkpoint goes back", n->id);
 }
 
-void check_ckpt_landed(struct node *n, u64 applied, u64 evidence)
+void check_ckpt_landed(struct node *n, const struct raftblk_ckpt *c)
 {
-	n->disk_ckpt_index = applied;
-	n->disk_evidence = max(n->disk_evidence, evidence);
+	n->disk_ckpt_index = c->applied_index;
+	n->disk_evidence = max(n->disk_evidence, c->durable_index);
+	n->incomplete = c->flags & RAFTBLK_CKPT_F_INCOMPLETE;
+}
+
+/* Is it the checkpoint with which a catch-up begins? */
+bool check_ckpt_begins(const struct node *n, const struct raftblk_ckpt *c)
+{
+	return (c->flags & RAFTBLK_CKPT_F_INCOMPLETE) && c->boundary_index != n->boundary;
+}
+
+/* The log was replaced by an empty one: so are the simulator's copies of it. */
+void check_log_reset(struct node *n, u64 index, u64 term)
+{
+	u32 i;
+
+	if (n->boundary > n->rep.ckpt.base_index)
+		COUNT(catchups_again);
+	if (!list_empty(&n->rep.writes))
+		sim.redone = true;
+	shadow_grow(n, index + 1);
+	n->boundary = index;
+	n->sh_first = index + 1;
+	n->sh_last = index;
+	n->sh_term[index] = term;
+	n->dur_last = index;
+	n->dur_term[index] = term;
+	n->commit = index;
+	n->flushed = index;
+	n->applied_to = index;
+	n->rec_head = n->rec_tail;
+	for (i = 0; i < NODE_RECORDS; i++)
+		n->rec[i].first = 0;
+	memset(n->applied_set, 0, sim.set.max_entries * sizeof(*n->applied_set));
+	memset(n->applying, 0, sizeof(n->applying));
 }
 
 /* ---- requests ---- */

@@ -277,6 +277,78 @@ static void fault_rot(void)
 		crash(n, true);
 }
 
+/*
+ * Gone for so long that the others may have used their rings anew, and sometimes
+ * with a disk that makes sure of it.
+ */
+static void fault_away(void)
+{
+	struct node *n = random_node(true);
+	u64 gone = sim.set.params.raft.election_ns * rnd_range(4, 20);
+	struct node *m;
+
+	if (!n)
+		return;
+	COUNT(long_absences);
+	if (chance(500)) {
+		node_power_cut(n);
+		sim_post(gone, boot_again, NULL, n);
+		return;
+	}
+	trace("machine %u is alone for long", n->slot);
+	for_each_node(m) {
+		if (m == n)
+			continue;
+		net_cut(n, m, true);
+		net_cut(m, n, true);
+	}
+	sim_post(gone, join_links, NULL, n);
+}
+
+static struct node *the_leader(void)
+{
+	struct node *m;
+
+	for_each_node(m)
+		if (m->up && m->rep.raft.role == RAFT_LEADER && !m->stopping)
+			return m;
+	return NULL;
+}
+
+/* Something happens while a member catches up, to it or to who helps it. */
+static void strike(struct event *ev)
+{
+	struct node *n = ev->arg;
+
+	if (sim.healing || !n->up || n->stopping)
+		return;
+	COUNT(catchup_faults);
+	switch (rnd(6)) {
+	case 0:
+		fault_partition();
+		break;
+	case 1:
+		n->pause_in_run = true;
+		sim_post(some_while(), resume, NULL, n);
+		break;
+	case 2:
+		fault_transfer();
+		break;
+	case 3:
+		n = the_leader() ? the_leader() : n;
+		/* fall through */
+	default:
+		crash(n, false);
+	}
+}
+
+/* @n is at some step of a catch-up, its own or another's. */
+void faults_catchup(struct node *n)
+{
+	if (!sim.healing && sim.set.away && chance(40))
+		sim_post(rnd(2 * sim.set.disk_max), strike, NULL, n);
+}
+
 static void (*const fault_kind[])(void) = {
 	[FAULT_CRASH] = fault_crash,
 	[FAULT_ALL_CRASH] = fault_all_crash,
@@ -299,6 +371,10 @@ static void fault(struct event *ev)
 	if (sim.healing)
 		return;
 	sim_post(rnd(2 * sim.set.fault_every), fault, NULL, NULL);
+	if (sim.set.away && chance(250)) {
+		fault_away();
+		return;
+	}
 	if (sim.set.faults & (1U << kind))
 		fault_kind[kind]();
 }

@@ -46,6 +46,8 @@ static bool of_one_mind(void)
 			continue;
 		if (!n->up || n->stopping || n->nr_ops || n->opens || !list_empty(&n->waits))
 			return false;
+		if (n->rep.raft.incomplete)
+			return false;
 		if (!last)
 			last = n->rep.log.last;
 		if (n->rep.log.last != last || n->rep.raft.commit != last ||
@@ -88,9 +90,10 @@ static void state_print(void)
 	for_each_node(n) {
 		if (!n->exists)
 			continue;
-		fprintf(stderr, "# node %u: %s%s%s %s term %llu leader %u log %llu..%llu durable %llu commit %llu applied %llu ops %u opens %u%s\n",
+		fprintf(stderr, "# node %u: %s%s%s%s %s term %llu leader %u log %llu..%llu durable %llu commit %llu applied %llu ops %u opens %u%s\n",
 			n->id, n->up ? "up" : "down", n->behind ? " behind" : "",
-			n->rotten ? " rotten" : "", raft_role_name(n->rep.raft.role),
+			n->rotten ? " rotten" : "", n->rep.raft.incomplete ? " incomplete" : "",
+			raft_role_name(n->rep.raft.role),
 			(unsigned long long)n->rep.raft.term, n->rep.raft.leader,
 			(unsigned long long)n->rep.log.first, (unsigned long long)n->rep.log.last,
 			(unsigned long long)n->rep.log.durable,

@@ -163,6 +163,7 @@ static void meta_read(struct node *n, struct raftblk_vote *vote, struct raftblk_
 	n->disk_ckpt_index = ckpt->applied_index;
 	n->disk_evidence = max(ckpt->durable_index, vote->durable_index);
 	n->proof_index = ckpt->proof_index;
+	n->incomplete = ckpt->flags & RAFTBLK_CKPT_F_INCOMPLETE;
 }
 
 static const void *vmap_slot(struct node *n, u32 block, u32 slot, u8 *buf)

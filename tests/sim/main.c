@@ -144,15 +144,17 @@ const char *sim_msg_name(u8 type)
 		"?", "PREVOTE_REQ", "PREVOTE_RESP", "VOTE_REQ", "VOTE_RESP", "HEARTBEAT",
 		"HEARTBEAT_RESP", "APPEND", "APPEND_RESP", "TIMEOUT_NOW", "PULL_REQ", "PULL_RESP",
 		"READ_REQ", "READ_RESP", "RELEASE", "JOIN_REQ", "JOIN_RESP",
+		[32] = "CATCHUP_REQ", "CATCHUP_RESP", "LIST_REQ", "LIST_RESP", "FETCH", "DATA",
 	};
 
-	return type < ARRAY_SIZE(name) ? name[type] : "?";
+	return type < ARRAY_SIZE(name) && name[type] ? name[type] : "?";
 }
 
 const char *sim_event_name(enum raftblk_event_type type)
 {
 	static const char *const name[] = {
 		"ROLE", "LEADER", "OWNER", "FENCED", "CONFIG", "BEHIND", "FAULT", "PROVEN",
+		"CATCHUP_BEGIN", "CATCHUP_SOURCE", "CATCHUP_END",
 	};
 
 	return type < ARRAY_SIZE(name) ? name[type] : "?";
@@ -228,7 +230,16 @@ static bool with_catchup(void)
 
 static void setup_catchup(struct setup *s)
 {
+	bool big = s->log_align > 512;
+
 	s->extent_sectors = ONE_OF(8, 16, 64);
+	/* most clients do not wait for members that lag */
+	s->throttle = chance(300);
+	s->away = chance(800);
+	if (s->initial < s->nodes) {
+		s->ring_sectors = big ? 1024 : ONE_OF(128, 256, 4096);
+		s->max_entries = ONE_OF(64, 128, 2048);
+	}
 	if (chance(100)) {
 		/* an extent of several chunks, the last one short */
 		s->volume_sectors = 1800;
@@ -326,6 +337,7 @@ static bool run(u64 seed)
 	sim.final = false;
 	sim.excused = false;
 	sim.vague = false;
+	sim.redone = false;
 	sim.failed = NULL;
 	memset(node, 0, sizeof(node));
 	rng_seed(seed);

@@ -202,6 +202,10 @@ static u32 encode(struct node *from, const struct raftblk_msg *m)
 		sim_fail("node %u: a message to be sent brings its own entries", from->id);
 	len = raftblk_wire_encode(m, source_entry, &src, out);
 	assert(len <= MSG_BYTES);
+	if (m->bytes) {
+		memcpy(out + len, m->payload->data, m->bytes);
+		return len + m->bytes;
+	}
 	for (i = 0; m->type == RAFTBLK_MSG_APPEND && i < m->nr; i++) {
 		const struct raftblk_entry *e = source_entry(&src, i);
 

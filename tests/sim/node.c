@@ -121,14 +121,14 @@ static void node_arm(struct node *n)
 
 /* ---- actions: the log ---- */
 
-static struct disk_op *io_new(struct node *n, enum disk_kind kind, u32 bytes,
-			      void (*done)(struct disk_op *op))
+struct disk_op *io_new(struct node *n, enum disk_kind kind, u32 bytes,
+		       void (*done)(struct disk_op *op))
 {
 	n->nr_io++;
 	return disk_op_new(n, kind, bytes, done);
 }
 
-static void io_end(struct disk_op *op)
+void io_end(struct disk_op *op)
 {
 	op->node->nr_io--;
 	disk_free(op);
@@ -254,11 +254,18 @@ static void do_vote_write(struct node *n, const struct raftblk_vote *v)
 static void ckpt_written(struct disk_op *op)
 {
 	struct node *n = op->node;
+	struct raftblk_ckpt c;
+	bool begins;
 
 	COUNT(checkpoints);
-	check_ckpt_landed(n, op->a, op->b);
+	if (raftblk_ckpt_decode(&c, n->super.uuid, op->buf))
+		sim_fail("node %u: wrote a checkpoint that does not decode", n->id);
+	begins = check_ckpt_begins(n, &c);
+	check_ckpt_landed(n, &c);
 	io_end(op);
 	raftblk_replica_ckpt_written(&n->rep, node_now(n), 0);
+	if (begins && n->rep.raft.boundary == c.boundary_index && !n->rep.fault && !n->stopping)
+		check_log_reset(n, c.boundary_index, c.boundary_term);
 	node_run(n);
 }
 
@@ -267,9 +274,9 @@ static void do_ckpt_write(struct node *n, const struct raftblk_ckpt *c)
 	struct disk_op *op = io_new(n, DISK_WRITE, RAFTBLK_META_BYTES, ckpt_written);
 
 	check_ckpt_write(n, c);
+	if ((c->flags & RAFTBLK_CKPT_F_INCOMPLETE) || n->incomplete)
+		faults_catchup(n);
 	op->fua = true;
-	op->a = c->applied_index;
-	op->b = c->durable_index;
 	raftblk_ckpt_encode(c, n->super.uuid, op->buf);
 	disk_add(op, RAFTBLK_CKPT_SECTOR(c->generation), RAFTBLK_META_BYTES / SECTOR, 0);
 	disk_submit(op);
@@ -408,8 +415,12 @@ static void do_send(struct node *n, struct raftblk_msg *m)
 {
 	struct node *to = node_by_id(m->to);
 
-	if (!to)
-		return;		/* a member that was promised a place and never came */
+	if (!to) {
+		/* a member that was promised a place and never came */
+		if (m->payload)
+			payload_put(m->payload);
+		return;
+	}
 	trace("%u -> %u %s%s term %llu index %llu log_term %llu commit %llu nr %u status %u ctx %llu",
 	      n->id, m->to, sim_msg_name(m->type), m->flags & RAFTBLK_MSG_F_REJECT ? " REJECT" : "",
 	      (unsigned long long)m->term, (unsigned long long)m->index,
@@ -417,6 +428,8 @@ static void do_send(struct node *n, struct raftblk_msg *m)
 	      (unsigned long long)m->ctx);
 	check_send(n, m);
 	net_send(n, to, m);
+	if (m->payload)
+		payload_put(m->payload);
 }
 
 static void do_event(struct node *n, const struct raftblk_action *a)
@@ -431,8 +444,22 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 	case RAFTBLK_EVENT_BEHIND:
 		if (!n->behind)
 			COUNT(behind);
+		if (n->rep.vmap)
+			break;
 		n->behind = true;
 		sim.excused = true;
+		break;
+	case RAFTBLK_EVENT_CATCHUP_BEGIN:
+		COUNT(catchups_begun);
+		faults_catchup(n);
+		break;
+	case RAFTBLK_EVENT_CATCHUP_SOURCE:
+		COUNT(source_changes);
+		break;
+	case RAFTBLK_EVENT_CATCHUP_END:
+		COUNT(catchups_ended);
+		faults_catchup(n);
+		check_caught_up(n);
 		break;
 	case RAFTBLK_EVENT_PROVEN:
 		COUNT(proven);
@@ -489,6 +516,15 @@ static void node_do(struct node *n, struct raftblk_action *a)
 		break;
 	case RAFTBLK_ACT_VMAP_WRITE:
 		do_vmap_write(n, a->block);
+		break;
+	case RAFTBLK_ACT_CHUNK_READ:
+		chunk_read(n, &a->io);
+		break;
+	case RAFTBLK_ACT_CHUNK_WRITE:
+		chunk_write(n, &a->io);
+		break;
+	case RAFTBLK_ACT_CHUNK_SERVE:
+		chunk_serve(n, &a->io);
 		break;
 	}
 }
@@ -572,8 +608,16 @@ void node_run(struct node *n)
 
 static bool payloads_attach(struct node *n, struct raftblk_msg *m, const u8 *bytes)
 {
+	const struct raftblk_wire_data *d = m->body;
 	u32 i;
 
+	if (m->bytes) {
+		m->payload = payload_new(n, m->bytes);
+		memcpy(m->payload->data, bytes, m->bytes);
+		return sim_crc(m->payload->data, m->bytes) == le32_to_cpu(d->crc);
+	}
+	if (m->type != RAFTBLK_MSG_APPEND)
+		return true;
 	for (i = 0; i < m->nr; i++) {
 		struct raftblk_entry *e = &m->ent[i];
 
@@ -592,9 +636,11 @@ static void payloads_detach(struct raftblk_msg *m)
 {
 	u32 i;
 
-	for (i = 0; i < m->nr; i++)
+	for (i = 0; m->ent && i < m->nr; i++)
 		if (m->ent[i].payload)
 			payload_put(m->ent[i].payload);
+	if (m->payload)
+		payload_put(m->payload);
 }
 
 /* A packet came in; what does not check is dropped, as the shell would the connection. */
@@ -614,7 +660,6 @@ void node_receive(struct node *n, u32 from, const u8 *bytes, u32 len)
 	    raftblk_wire_decode(h, h + 1, &m, ent, n->super.volume_sectors))
 		return;
 	m.from = from;
-	m.ent = m.nr ? ent : NULL;
 	if (!payloads_attach(n, &m, bytes + sizeof(*h) + frame.body_bytes)) {
 		payloads_detach(&m);
 		return;

@@ -76,6 +76,9 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_failed) \
 	X(checkpoints) X(map_writes) X(map_vague) X(log_reads) X(applies) X(recovered_entries) \
 	X(msg_sent) X(msg_dropped) X(msg_duplicated) X(msg_reordered) X(msg_corrupted) X(msg_stalled) \
+	X(catchups_begun) X(catchups_again) X(catchups_ended) X(chunks_read) X(chunks_written) \
+	X(chunks_served) X(chunks_dropped) X(source_changes) \
+	X(long_absences) X(catchup_faults) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
@@ -114,6 +117,7 @@ struct setup {
 	u32 faults;		/* bit set of enum fault */
 	u32 drift_ppm;		/* clocks run at 1 +- this */
 	bool torn_sectors;	/* a power cut may leave half a sector */
+	bool away;		/* machines are gone for long enough to fall behind */
 	bool throttle;		/* clients wait for members that lag */
 	struct raftblk_replica_params params;
 };
@@ -127,6 +131,7 @@ struct sim {
 	bool tracing;
 	bool blackbox;		/* no look inside: the oracle alone */
 	int catchup;		/* 0: the seed decides; 1: on, -1: off */
+	bool redone;		/* writes were proposed again though they may have been kept */
 	bool vague;		/* a version map was not read back whole */
 	bool healing;		/* the end phase: no more faults */
 	bool final;		/* clients do nothing by themselves any more */
@@ -166,7 +171,7 @@ struct disk_op {
 	enum disk_kind kind;
 	bool fua;
 	u32 nr_pieces;
-	struct disk_piece piece[RAFTBLK_READ_SEGMENTS];
+	struct disk_piece piece[RAFTBLK_CHUNK_BLOCKS];
 	u8 *buf;
 	u64 flush_seq;
 	struct event *ev;
@@ -315,6 +320,9 @@ struct node {
 	u64 *applied_set;	/* applied out of order: index, or 0 */
 	u64 applying[RAFTBLK_APPLY_DEPTH * 2];
 	u64 proof_index;
+	bool incomplete;	/* says the newest checkpoint on disk */
+	u64 boundary;		/* of the newest catch-up */
+	u64 dropped;
 
 	/* client.c */
 	struct list_head ops;
@@ -336,6 +344,9 @@ void node_format(struct node *n, u32 id, const struct raftblk_config *config);
 void node_boot(struct node *n);
 void node_power_cut(struct node *n);
 void node_stop(struct node *n);
+struct disk_op *io_new(struct node *n, enum disk_kind kind, u32 bytes,
+		       void (*done)(struct disk_op *op));
+void io_end(struct disk_op *op);
 void node_pause(struct node *n);
 void node_resume(struct node *n);
 void node_drift(struct node *n);
@@ -350,6 +361,12 @@ struct raftblk_payload *payload_alloc(void *ctx, u32 bytes);
 void payload_get(struct raftblk_payload *p);
 void payload_put(struct raftblk_payload *p);
 void *payload_map(struct raftblk_payload *p);
+
+/* ---- chunk.c: chunks for catch-up ---- */
+
+void chunk_read(struct node *n, const struct raftblk_chunk_io *io);
+void chunk_write(struct node *n, const struct raftblk_chunk_io *io);
+void chunk_serve(struct node *n, const struct raftblk_chunk_io *io);
 
 /* ---- client.c: what uses the device ---- */
 
@@ -384,6 +401,7 @@ enum fault {
 void faults_start(void);
 void faults_heal(void);
 void faults_record_written(struct node *n);
+void faults_catchup(struct node *n);
 void faults_joined(struct node *n, bool stale);
 
 /* ---- oracle.c: what clients may see ---- */
@@ -427,7 +445,12 @@ void check_log_write(struct node *n, const struct raftblk_log_write *w, u64 sect
 void check_log_landed(struct node *n, u64 id);
 void check_vote_landed(struct node *n, const struct raftblk_vote *v);
 void check_ckpt_write(struct node *n, const struct raftblk_ckpt *c);
-void check_ckpt_landed(struct node *n, u64 applied, u64 evidence);
+void check_ckpt_landed(struct node *n, const struct raftblk_ckpt *c);
+bool check_ckpt_begins(const struct node *n, const struct raftblk_ckpt *c);
+void check_log_reset(struct node *n, u64 index, u64 term);
+void shadow_grow(struct node *n, u64 want);
+void check_caught_up(const struct node *n);
+u64 check_committed_term(u64 index);
 void check_apply(struct node *n, u64 index, const struct raftblk_entry *e);
 void check_applied(struct node *n, u64 index);
 u64 check_flush(struct node *n);

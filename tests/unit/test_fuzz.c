@@ -59,7 +59,7 @@ static void random_catchup(struct rng *r, struct raftblk_msg *m)
 	if (m->type == RAFTBLK_MSG_CATCHUP_RESP)
 		m->body_bytes = sizeof(struct raftblk_wire_boundary);
 	else if (m->type == RAFTBLK_MSG_LIST_RESP)
-		m->body_bytes = m->nr * sizeof(struct raftblk_wire_listed);
+		m->body_bytes = m->nr * sizeof(__le64);
 	else if (m->type == RAFTBLK_MSG_FETCH)
 		m->body_bytes = sizeof(struct raftblk_wire_fetch);
 	else if (m->type == RAFTBLK_MSG_DATA)

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a complete member does for one that is catching up.  Nothing is remembered of
+ * it but the questions that are being answered: any member can go on where another
+ * one left off.
+ */
+#include "replica_internal.h"
+
+static u64 later(const struct raftblk_replica *rep, u64 at)
+{
+	return at > rep->now ? at : RAFTBLK_NEVER;
+}
+
+static bool may_serve(const struct raftblk_replica *rep)
+{
+	return !rep->raft.incomplete && rep->catchup.state == RAFTBLK_CATCHUP_OFF;
+}
+
+static void serve_free(struct raftblk_replica *rep, struct raftblk_serve *s)
+{
+	if (s->diff.payload)
+		rep->ops.put(s->diff.payload);
+	s->diff.payload = NULL;
+	s->state = RAFTBLK_SERVE_FREE;
+}
+
+void raftblk_serve_drop_all(struct raftblk_replica *rep)
+{
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++)
+		serve_free(rep, &rep->catchup.serve[i]);
+}
+
+bool raftblk_serve_is_idle(const struct raftblk_replica *rep)
+{
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++)
+		if (rep->catchup.serve[i].state == RAFTBLK_SERVE_READING)
+			return false;
+	return true;
+}
+
+/* ---- questions ---- */
+
+static void serve_refuse(struct raftblk_serve *s)
+{
+	s->status = -EAGAIN;
+	s->state = RAFTBLK_SERVE_READY;
+}
+
+/* The place of this question, if it is a repeated one; else a free one, or none. */
+static struct raftblk_serve *serve_find(struct raftblk_replica *rep, const struct raftblk_msg *m)
+{
+	struct raftblk_serve *unused = NULL;
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
+		struct raftblk_serve *s = &rep->catchup.serve[i];
+
+		if (s->state == RAFTBLK_SERVE_FREE)
+			unused = s;
+		else if (s->peer == m->from && s->ctx == m->ctx)
+			return s;
+	}
+	return unused;
+}
+
+static void receive_fetch(struct raftblk_replica *rep, const struct raftblk_msg *m)
+{
+	struct raftblk_serve *s = serve_find(rep, m);
+	const struct raftblk_wire_fetch *f = m->body;
+	u32 i;
+
+	if (!s || s->state != RAFTBLK_SERVE_FREE || m->chunk >= rep->vmap->nr_chunks)
+		return;
+	memset(s, 0, sizeof(*s));
+	s->state = RAFTBLK_SERVE_WAITING;
+	s->peer = m->from;
+	s->ctx = m->ctx;
+	s->chunk = m->chunk;
+	s->need = m->index;
+	s->seq = ++rep->catchup.serve_seq;
+	s->until = rep->now + raftblk_catchup_patience(rep);
+	s->zeroed = m->flags & RAFTBLK_MSG_F_ZERO;
+	for (i = 0; !s->zeroed && i < RAFTBLK_CHUNK_BLOCKS; i++)
+		s->hash[i] = le64_to_cpu(f->hash[i]);
+}
+
+void raftblk_serve_receive(struct raftblk_replica *rep, u32 slot, const struct raftblk_msg *m)
+{
+	switch (m->type) {
+	case RAFTBLK_MSG_CATCHUP_REQ:
+		/* Whoever leads by the time it asks again will answer. */
+		rep->peer[slot].owe_boundary = rep->raft.role == RAFT_LEADER;
+		rep->peer[slot].boundary_ctx = m->ctx;
+		break;
+	case RAFTBLK_MSG_LIST_REQ:
+		rep->peer[slot].owe_list = true;
+		rep->peer[slot].list_ctx = m->ctx;
+		rep->peer[slot].list_from = m->chunk;
+		rep->peer[slot].list_above = m->commit;
+		rep->peer[slot].list_need = m->index;
+		break;
+	case RAFTBLK_MSG_FETCH:
+		receive_fetch(rep, m);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- reading ---- */
+
+static bool serve_is_before(const struct raftblk_serve *a, const struct raftblk_serve *b)
+{
+	return !b || a->seq < b->seq;
+}
+
+/* The next in turn whose index has been reached. */
+static struct raftblk_serve *serve_waiting(struct raftblk_replica *rep)
+{
+	struct raftblk_serve *best = NULL;
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
+		struct raftblk_serve *s = &rep->catchup.serve[i];
+
+		if (s->state == RAFTBLK_SERVE_WAITING && s->need < rep->apply_next &&
+		    serve_is_before(s, best))
+			best = s;
+	}
+	return best;
+}
+
+static void serve_expire(struct raftblk_replica *rep, struct raftblk_serve *s)
+{
+	if (s->state == RAFTBLK_SERVE_READY && rep->now >= s->until)
+		serve_free(rep, s);
+	else if (s->state == RAFTBLK_SERVE_WAITING && rep->now >= s->until)
+		serve_refuse(s);
+	else if (!may_serve(rep) && (s->state == RAFTBLK_SERVE_WAITING ||
+				     s->state == RAFTBLK_SERVE_HOLD))
+		serve_refuse(s);
+	else
+		return;
+	if (s->state == RAFTBLK_SERVE_READY)
+		s->until = rep->now + raftblk_catchup_patience(rep);
+}
+
+void raftblk_serve_step(struct raftblk_replica *rep)
+{
+	struct raftblk_serve *s;
+	u32 i, busy = 0;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
+		s = &rep->catchup.serve[i];
+		serve_expire(rep, s);
+		busy += s->state == RAFTBLK_SERVE_HOLD || s->state == RAFTBLK_SERVE_READING;
+	}
+	while (busy++ < RAFTBLK_SERVE_READS) {
+		s = serve_waiting(rep);
+		if (!s)
+			return;
+		s->state = RAFTBLK_SERVE_HOLD;
+	}
+}
+
+/*
+ * What is read has to be exactly the state at one index, or the asker could not tell
+ * what it has: entries before apply_next have begun and must have ended, later ones
+ * do not begin before it is read.
+ */
+bool raftblk_serve_next(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
+		struct raftblk_serve *s = &rep->catchup.serve[i];
+
+		if (s->state != RAFTBLK_SERVE_HOLD || raftblk_chunk_is_applying(rep, s->chunk))
+			continue;
+		s->state = RAFTBLK_SERVE_READING;
+		s->tag = rep->apply_next - 1;
+		s->version = raftblk_vmap_chunk_version(rep->vmap, s->chunk);
+		memset(&a->io, 0, sizeof(a->io));
+		a->type = RAFTBLK_ACT_CHUNK_SERVE;
+		a->io.id = i;
+		a->io.chunk = s->chunk;
+		a->io.sector = raftblk_vmap_chunk_sector(rep->vmap, s->chunk);
+		a->io.nsect = raftblk_vmap_chunk_nsect(rep->vmap, s->chunk);
+		a->io.zeroed = s->zeroed;
+		a->io.hash = s->hash;
+		return true;
+	}
+	return false;
+}
+
+bool raftblk_serve_holds(const struct raftblk_replica *rep, const struct raftblk_entry *e)
+{
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
+		const struct raftblk_serve *s = &rep->catchup.serve[i];
+
+		if ((s->state == RAFTBLK_SERVE_HOLD || s->state == RAFTBLK_SERVE_READING) &&
+		    raftblk_chunk_overlaps(rep, s->chunk, e))
+			return true;
+	}
+	return false;
+}
+
+void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
+				  const struct raftblk_chunk_diff *diff, int status)
+{
+	struct raftblk_serve *s = &rep->catchup.serve[id];
+
+	rep->now = now;
+	rep->busy = true;
+	s->until = now + raftblk_catchup_patience(rep);
+	if (status) {
+		serve_refuse(s);
+		return;
+	}
+	s->diff = *diff;
+	s->state = RAFTBLK_SERVE_READY;
+}
+
+u64 raftblk_serve_deadline(const struct raftblk_replica *rep)
+{
+	u64 at = RAFTBLK_NEVER;
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
+		const struct raftblk_serve *s = &rep->catchup.serve[i];
+
+		if (s->state == RAFTBLK_SERVE_WAITING || s->state == RAFTBLK_SERVE_READY)
+			at = min(at, later(rep, s->until));
+	}
+	return at;
+}
+
+/* ---- answers ---- */
+
+/*
+ * What is applied here is committed, and everything behind it is in the log: the
+ * ring is reused up to the checkpoint at most.
+ */
+static void poll_boundary(struct raftblk_replica *rep, u32 slot, struct raftblk_msg *m)
+{
+	struct raftblk_wire_boundary *b = &rep->catchup.body.boundary;
+
+	raftblk_replica_msg(rep, m, RAFTBLK_MSG_CATCHUP_RESP, slot);
+	m->ctx = rep->peer[slot].boundary_ctx;
+	if (!rep->applied) {
+		m->status = EAGAIN;
+		return;
+	}
+	m->index = rep->applied;
+	m->log_term = raftblk_log_term(&rep->log, rep->applied);
+	memset(b, 0, sizeof(*b));
+	b->owner_node = cpu_to_le32(rep->applied_owner_node);
+	b->owner_token = cpu_to_le64(rep->applied_owner_token);
+	b->volume_sectors = cpu_to_le64(rep->volume_sectors);
+	b->config_index = cpu_to_le64(rep->applied_config.index);
+	raftblk_config_encode(&rep->applied_config, &b->config);
+	m->body = b;
+	m->body_bytes = sizeof(*b);
+}
+
+static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg *m)
+{
+	const struct raftblk_vmap *v = rep->vmap;
+	__le64 *listed = rep->catchup.body.listed;
+	u64 chunk = rep->peer[slot].list_from;
+
+	raftblk_replica_msg(rep, m, RAFTBLK_MSG_LIST_RESP, slot);
+	m->ctx = rep->peer[slot].list_ctx;
+	if (!may_serve(rep) || rep->applied < rep->peer[slot].list_need) {
+		m->status = EAGAIN;
+		return;
+	}
+	for (; chunk < v->nr_chunks && m->nr < RAFTBLK_LIST_MAX; chunk++)
+		if (raftblk_vmap_chunk_version(v, chunk) > rep->peer[slot].list_above)
+			listed[m->nr++] = cpu_to_le64(chunk);
+	m->chunk = chunk;
+	if (chunk >= v->nr_chunks)
+		m->flags = RAFTBLK_MSG_F_END;
+	m->body = listed;
+	m->body_bytes = m->nr * sizeof(*listed);
+}
+
+static void poll_data(struct raftblk_replica *rep, struct raftblk_serve *s, u32 slot,
+		      struct raftblk_msg *m)
+{
+	struct raftblk_wire_data *d = &rep->catchup.body.data;
+
+	raftblk_replica_msg(rep, m, RAFTBLK_MSG_DATA, slot);
+	m->ctx = s->ctx;
+	m->chunk = s->chunk;
+	m->status = -s->status;
+	if (!s->status) {
+		memset(d, 0, sizeof(*d));
+		d->version = cpu_to_le64(s->version);
+		d->differ = cpu_to_le64(s->diff.differ);
+		d->zero = cpu_to_le64(s->diff.zero);
+		d->crc = cpu_to_le32(s->diff.crc);
+		m->index = s->tag;
+		m->body = d;
+		m->body_bytes = sizeof(*d);
+		m->bytes = s->diff.bytes;
+		m->payload = s->diff.payload;	/* the reference is the shell's now */
+		s->diff.payload = NULL;
+	}
+	serve_free(rep, s);
+}
+
+static bool poll_serves(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m)
+{
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
+		struct raftblk_serve *s = &rep->catchup.serve[i];
+		int slot;
+
+		if (s->state != RAFTBLK_SERVE_READY)
+			continue;
+		slot = raftblk_config_find(&rep->raft.config, s->peer);
+		if (slot < 0 || !(ready & (1U << (16 + slot))))
+			continue;
+		poll_data(rep, s, slot, m);
+		/* A place is free for one that waits. */
+		rep->busy = true;
+		return true;
+	}
+	return false;
+}
+
+bool raftblk_serve_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m)
+{
+	u32 i;
+
+	for (i = 0; i < rep->raft.config.nr; i++) {
+		if (!(ready & (1U << i)))
+			continue;
+		if (rep->peer[i].owe_boundary) {
+			rep->peer[i].owe_boundary = false;
+			if (rep->raft.role != RAFT_LEADER)
+				continue;
+			poll_boundary(rep, i, m);
+			return true;
+		}
+		if (rep->peer[i].owe_list) {
+			rep->peer[i].owe_list = false;
+			poll_list(rep, i, m);
+			return true;
+		}
+	}
+	return poll_serves(rep, ready, m);
+}
