@@ -32,7 +32,8 @@ enum raftblk_msg_type {
 #define RAFTBLK_MSG_F_REJECT	0x02	/* append refused */
 #define RAFTBLK_MSG_F_HOLDING	0x04	/* heartbeat resp: I own the device and have it open for writing */
 #define RAFTBLK_MSG_F_BEHIND	0x08	/* heartbeat: my log no longer reaches back to what you need */
-#define RAFTBLK_MSG_F_ALL	0x0f
+#define RAFTBLK_MSG_F_NEEDED	0x10	/* (pre)vote: there is no majority without me */
+#define RAFTBLK_MSG_F_ALL	0x1f
 
 #define RAFTBLK_MSG_MAX_ENTRIES	64	/* entries of an APPEND, at most */
 #define RAFTBLK_MSG_MAX_BYTES	(4U << 20)	/* payload of an APPEND, at most */

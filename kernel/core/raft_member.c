@@ -119,8 +119,11 @@ int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *
 	return raft_config_appended(r, *index, r->log->ops.map(e.payload));
 }
 
-/* A learner that wants to vote and has caught up, or NULL. */
-static const struct raftblk_member *raft_ready_learner(const struct raft *r)
+/*
+ * A learner that wants to vote, has caught up and is there, or NULL.  One that died
+ * meanwhile would as a voter only be missing: of two, it would stop the other.
+ */
+static const struct raftblk_member *raft_ready_learner(const struct raft *r, u64 now)
 {
 	u32 i;
 
@@ -129,6 +132,7 @@ static const struct raftblk_member *raft_ready_learner(const struct raft *r)
 
 		if ((m->flags & RAFTBLK_MEMBER_PROMOTE) && !raftblk_member_votes(m) &&
 		    r->peer[i].progress == RAFT_STREAM &&
+		    now < r->peer[i].heard_at + r->params.election_ns &&
 		    r->peer[i].match + RAFT_PROMOTE_LAG >= r->log->last)
 			return m;
 	}
@@ -158,7 +162,7 @@ void raft_config_step(struct raft *r, u64 now)
 		raft_become_follower(r, now, r->term, 0);
 		return;
 	}
-	m = raft_ready_learner(r);
+	m = raft_ready_learner(r, now);
 	if (m) {
 		r->incoming = r->config;
 		raftblk_config_promote(&r->incoming, m->id);

@@ -164,7 +164,7 @@ TEST(wire_refused, "wire: what cannot be is refused though its CRC is right")
 	REFUSED(h->type = 32);
 	REFUSED(h->type = RAFTBLK_WIRE_REFUSED + 1);
 	REFUSED(h->type = RAFTBLK_MSG_HEARTBEAT);	/* with entries */
-	REFUSED(h->flags = 0x10);
+	REFUSED(h->flags = 0x20);
 	REFUSED(h->auth_bytes = 32);
 	REFUSED(h->reserved = 1);
 	REFUSED(h->reserved2 = 1);
