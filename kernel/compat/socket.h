@@ -62,6 +62,16 @@ static inline int compat_sock_send_pages(struct socket *sock, struct bio_vec *bv
 }
 #endif
 
+/* The same, but copied: the pages are free to be used when it returns. */
+static inline int compat_sock_copy_pages(struct socket *sock, struct bio_vec *bv, u32 nr,
+					 size_t bytes, int flags)
+{
+	struct msghdr msg = { .msg_flags = flags };
+
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, bv, nr, bytes);
+	return sock_sendmsg(sock, &msg);
+}
+
 /* Receive into parts of pages; bytes, 0 at the end of the stream, or -errno. */
 static inline int compat_sock_recv_pages(struct socket *sock, struct bio_vec *bv, u32 nr,
 					 size_t bytes, int flags)

@@ -137,6 +137,15 @@ bool raftblk_config_quorum(const struct raftblk_config *c, u32 mask)
 	       is_majority(members_with(c, RAFTBLK_MEMBER_NEW), mask);
 }
 
+bool raftblk_config_needs(const struct raftblk_config *c, u32 id)
+{
+	int slot = raftblk_config_find(c, id);
+	u32 others = slot < 0 ? ~0U : ~(1U << slot);
+
+	return !is_majority(members_with(c, RAFTBLK_MEMBER_OLD), others) &&
+	       !is_majority(members_with(c, RAFTBLK_MEMBER_NEW), others);
+}
+
 /* The highest value that a majority of @set has reached; 0 for an empty set. */
 static u64 agreed_in(const struct raftblk_config *c, u32 set, const u64 *value)
 {

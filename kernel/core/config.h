@@ -89,6 +89,15 @@ bool raftblk_config_quorum(const struct raftblk_config *c, u32 mask);
  */
 u64 raftblk_config_agreed(const struct raftblk_config *c, const u64 *value);
 
+/**
+ * raftblk_config_needs() - can nothing be committed without this member?
+ *
+ * True if neither set has a majority without it.  One set that has is enough for
+ * false: in a joint configuration that is not committed that set may still decide
+ * alone.
+ */
+bool raftblk_config_needs(const struct raftblk_config *c, u32 id);
+
 /* Enter a joint configuration: makes member @id a voter of the incoming set, to
  * which the present voters belong as well.  Nothing happens if there is no @id.
  */

@@ -416,6 +416,15 @@ static void start_of(const struct raftblk_log *log, u64 index, u64 *pos, u32 *pr
 	}
 }
 
+u64 raftblk_log_replay_pos(const struct raftblk_log *log, u64 applied)
+{
+	u32 prev_crc;
+	u64 pos;
+
+	start_of(log, applied + 1, &pos, &prev_crc);
+	return pos;
+}
+
 void raftblk_log_ckpt_fill(const struct raftblk_log *log, u64 applied,
 			   struct raftblk_ckpt *ckpt)
 {

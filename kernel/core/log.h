@@ -216,11 +216,15 @@ void raftblk_log_trim_cache(struct raftblk_log *log, u64 budget);
 bool raftblk_log_set_payload(struct raftblk_log *log, u64 index, u64 term,
 			     struct raftblk_payload *p);
 
+/* Where a checkpoint of @applied would have recovery start. */
+u64 raftblk_log_replay_pos(const struct raftblk_log *log, u64 applied);
+
 /**
  * raftblk_log_ckpt_fill() - the log's part of a new checkpoint
  * @applied: applied and flushed up to here
  *
- * Sets applied_index, applied_term, replay_*, retain_* and durable_index.
+ * Sets applied_index, applied_term, replay_*, retain_*, durable_index and
+ * durable_pos.
  */
 void raftblk_log_ckpt_fill(const struct raftblk_log *log, u64 applied,
 			   struct raftblk_ckpt *ckpt);
@@ -273,7 +277,7 @@ struct raftblk_recovered {
  * raftblk_log_recover() - rebuild the table from the ring
  * @log: fresh from raftblk_log_init()
  * @ckpt: the newest valid checkpoint
- * @vote: the newest valid vote, for its durable_index
+ * @vote: the newest valid vote, for its durable_pos and durable_index
  * @config_fn: called for each CONFIG entry above applied_index, in order, with
  *	its payload (RAFTBLK_CONFIG_BYTES, CRC checked), and for a cut with
  *	@payload NULL: forget configurations from @index on

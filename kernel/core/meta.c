@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Superblock, vote slots and checkpoint slots. */
 #include "crc.h"
+#include "entry.h"
 #include "meta.h"
 #include "vmap.h"
 
@@ -219,7 +220,7 @@ int raftblk_vote_decode(struct raftblk_vote *v, const u8 *uuid, const void *buf)
 	v->voted_for = le32_to_cpu(d->voted_for);
 	v->durable_index = le64_to_cpu(d->durable_index);
 	v->durable_pos = le64_to_cpu(d->durable_pos);
-	return 0;
+	return v->generation > RAFTBLK_INDEX_MAX || v->term > RAFTBLK_INDEX_MAX ? -EBADMSG : 0;
 }
 
 void raftblk_ckpt_encode(const struct raftblk_ckpt *c, const u8 *uuid, void *buf)
@@ -293,7 +294,10 @@ int raftblk_ckpt_decode(struct raftblk_ckpt *c, const u8 *uuid, const void *buf)
 	if (!ckpt_catchup_ok(c))
 		return -EBADMSG;
 	if (c->retain_pos > c->replay_pos || c->replay_pos > RAFTBLK_SECTOR_MAX ||
-	    !c->applied_index != !c->applied_term)
+	    !c->applied_index != !c->applied_term ||
+	    c->generation > RAFTBLK_INDEX_MAX || c->applied_index > RAFTBLK_INDEX_MAX ||
+	    c->applied_term > RAFTBLK_INDEX_MAX || c->proof_index > RAFTBLK_INDEX_MAX ||
+	    c->owner_token > RAFTBLK_INDEX_MAX)
 		return -EBADMSG;
 	if (raftblk_config_decode(&c->config, &d->config))
 		return -EBADMSG;

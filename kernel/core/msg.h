@@ -29,7 +29,7 @@ enum raftblk_msg_type {
 	RAFTBLK_MSG_CATCHUP_RESP,	/* ctx, status; index, log_term: boundary; body */
 	RAFTBLK_MSG_LIST_REQ,		/* ctx; chunk: from; commit: changed above; index: applied at least */
 	RAFTBLK_MSG_LIST_RESP,		/* ctx, status; chunk: go on from; nr, body; F_END */
-	RAFTBLK_MSG_FETCH,		/* ctx, chunk; index: applied at least; F_ZERO or body */
+	RAFTBLK_MSG_FETCH,		/* ctx, chunk; index: applied at least; body, or none: it is all zeros here */
 	RAFTBLK_MSG_DATA,		/* ctx, chunk, status; index: as of; body, payload */
 };
 
@@ -38,8 +38,8 @@ enum raftblk_msg_type {
 #define RAFTBLK_MSG_F_REJECT	0x02	/* append refused */
 #define RAFTBLK_MSG_F_HOLDING	0x04	/* heartbeat resp: I own the device and have it open for writing */
 #define RAFTBLK_MSG_F_BEHIND	0x08	/* heartbeat: my log no longer reaches back to what you need */
-#define RAFTBLK_MSG_F_INCOMPLETE 0x10	/* answers: I am catching up: this does not count; commit: known committed */
-#define RAFTBLK_MSG_F_ZERO	0x20	/* fetch: the chunk is all zeros here */
+#define RAFTBLK_MSG_F_NEEDED	0x10	/* (pre)vote: there is no majority without me */
+#define RAFTBLK_MSG_F_INCOMPLETE 0x20	/* answers: I am catching up: this does not count; commit: known committed */
 #define RAFTBLK_MSG_F_END	0x40	/* list resp: there are no more */
 #define RAFTBLK_MSG_F_ALL	0x7f
 

@@ -315,6 +315,8 @@ static void poll_vote_req(struct raft *r, struct raftblk_msg *m)
 	m->log_term = raftblk_log_term(r->log, r->log->last);
 	if (r->transfer_campaign)
 		m->flags |= RAFTBLK_MSG_F_TRANSFER;
+	if (raftblk_config_needs(&r->config, r->id))
+		m->flags |= RAFTBLK_MSG_F_NEEDED;
 }
 
 static void poll_incomplete(const struct raft *r, struct raftblk_msg *m)

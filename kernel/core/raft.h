@@ -152,7 +152,8 @@ struct raft_peer {
  * @id: this member
  * @log: the log; raft appends to it and cuts it
  * @term, @voted_for: current; durable once vote_durable == vote_wanted
- * @vote_wanted: generation of (term, voted_for), goes up with each change
+ * @vote_wanted: generation of (term, voted_for), goes up with each change, and when
+ *	the same is written once more
  * @vote_durable: highest generation on stable storage
  * @leader: leader of @term as far as known, 0 if not
  * @commit: highest index known committed

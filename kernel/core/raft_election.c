@@ -118,6 +118,26 @@ static bool raft_is_up_to_date(const struct raft *r, const struct raftblk_msg *m
 	return m->log_term > term || (m->log_term == term && m->index >= index);
 }
 
+/*
+ * May the sender lead as far as this member's log is concerned?  What it holds is
+ * what the sender must have; what it may have lost (rule 10), as well.  It never
+ * held anything beyond (proof_term, proof_index), so a log that reaches this far
+ * lacks nothing of it.  And there is nothing to ask where the sender was needed
+ * for each commit: it has them all.  It is the sender who says so: had there been
+ * a later configuration that can do without it, it would have had to agree to it.
+ * Otherwise two voters, one of which has a bad sector, could never go on.
+ */
+static bool raft_log_suffices(const struct raft *r, const struct raftblk_msg *m)
+{
+	if (!r->proof_index)
+		return raft_is_up_to_date(r, m);
+	if (m->flags & RAFTBLK_MSG_F_NEEDED)
+		return true;
+	return raft_is_up_to_date(r, m) &&
+	       (m->log_term > r->proof_term ||
+		(m->log_term == r->proof_term && m->index >= r->proof_index));
+}
+
 static void raft_answer_vote(struct raft *r, const struct raftblk_msg *m, bool granted)
 {
 	struct raft_peer *p = raft_peer(r, m->from);
@@ -149,7 +169,7 @@ void raft_receive_vote_req(struct raft *r, u64 now, const struct raftblk_msg *m)
 	 * Not asked: whether this member believes to be a voter.  The asker may
 	 * know a newer configuration; it counts votes by that one.
 	 */
-	granted = !r->proof_index && raft_is_up_to_date(r, m);
+	granted = raft_log_suffices(r, m);
 	if (pre)
 		granted = granted && m->term > r->term;
 	else

@@ -305,6 +305,14 @@ void raft_receive_heartbeat_resp(struct raft *r, u64 now, const struct raftblk_m
 	if (m->flags & RAFTBLK_MSG_F_INCOMPLETE)
 		raft_commit_known(r, m->commit);
 	raft_lead_acked(r, now, p, m->index, m->flags);
+	/*
+	 * It has forgotten what it matched: it was about to stand for election.  Nothing
+	 * is on its way that would tell it again, and until then it learns of no commit.
+	 */
+	if (p->progress == RAFT_STREAM && m->index < p->match && p->next == p->match + 1) {
+		p->progress = RAFT_PROBE;
+		p->probe_sent = false;
+	}
 }
 
 /* How much of the log, from p->next on, goes into one append?  What is not in

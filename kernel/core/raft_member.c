@@ -119,18 +119,27 @@ int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *
 	return raft_config_appended(r, *index, r->log->ops.map(e.payload));
 }
 
-/* Near enough to the end of the log, and not only by what it said before it fell behind. */
-static bool raft_is_ready(const struct raft *r, const struct raft_peer *p)
+/*
+ * Near enough to the end of the log, not only by what it said before it fell behind, and
+ * there.  One that died meanwhile would as a voter only be missing: of two, it would
+ * stop the other.
+ */
+static bool raft_is_ready(const struct raft *r, const struct raft_peer *p, u64 now)
 {
+	u64 acked = p->counted;
+
 #ifdef RAFTBLK_PLANT_LEARNER_COUNTED
-	return p->progress == RAFT_STREAM && p->match + RAFT_PROMOTE_LAG >= r->log->last;
+	acked = p->match;
+#else
+	if (p->incomplete || p->counted < p->gap)
+		return false;
 #endif
-	return p->progress == RAFT_STREAM && !p->incomplete && p->counted >= p->gap &&
-	       p->counted + RAFT_PROMOTE_LAG >= r->log->last;
+	return p->progress == RAFT_STREAM && now < p->heard_at + r->params.election_ns &&
+	       acked + RAFT_PROMOTE_LAG >= r->log->last;
 }
 
-/* A learner that wants to vote and has caught up, or NULL. */
-static const struct raftblk_member *raft_ready_learner(const struct raft *r)
+/* A learner that wants to vote and is ready for it, or NULL. */
+static const struct raftblk_member *raft_ready_learner(const struct raft *r, u64 now)
 {
 	u32 i;
 
@@ -138,7 +147,7 @@ static const struct raftblk_member *raft_ready_learner(const struct raft *r)
 		const struct raftblk_member *m = &r->config.member[i];
 
 		if ((m->flags & RAFTBLK_MEMBER_PROMOTE) && !raftblk_member_votes(m) &&
-		    raft_is_ready(r, &r->peer[i]))
+		    raft_is_ready(r, &r->peer[i], now))
 			return m;
 	}
 	return NULL;
@@ -167,7 +176,7 @@ void raft_config_step(struct raft *r, u64 now)
 		raft_become_follower(r, now, r->term, 0);
 		return;
 	}
-	m = raft_ready_learner(r);
+	m = raft_ready_learner(r, now);
 	if (m) {
 		r->incoming = r->config;
 		raftblk_config_promote(&r->incoming, m->id);

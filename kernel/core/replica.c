@@ -188,6 +188,7 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 	rep->told_config = rep->raft.config.index;
 	rep->told_term = rep->raft.term;
 	raftblk_replica_ckpt_init(rep, proof);
+	rep->vote_single = true;	/* one slot may be torn, or bad */
 	rep->last_apply_at = now;
 	rep->trim_above = params->cache_bytes;
 	/* Answers to questions of an earlier life must not fit those of this one. */

@@ -298,6 +298,7 @@ struct raftblk_pending_event {
  *	checkpoint on disk says so, nothing else may be written or sent
  *
  * @vote_writing: generation handed out, 0: none
+ * @vote_single: the newest vote is in one slot only; the other one is to get it too
  *
  * @tracked: entries up to here have been seen in the log
  * @tracked_commit: and up to here as committed
@@ -372,6 +373,7 @@ struct raftblk_replica {
 	u64 last_apply_at;
 
 	u64 vote_writing;
+	bool vote_single;
 
 	u64 tracked;
 	u64 tracked_commit;
@@ -480,6 +482,9 @@ void raftblk_replica_open(struct raftblk_replica *rep, u64 now, struct raftblk_o
  */
 void raftblk_replica_close(struct raftblk_replica *rep, u64 now);
 void raftblk_replica_change(struct raftblk_replica *rep, u64 now, struct raftblk_change *c);
+
+/* 0: requests wait for ever.  Holds for those that are waiting as well, from @now on. */
+void raftblk_replica_set_io_timeout(struct raftblk_replica *rep, u64 now, u64 timeout_ns);
 
 /* Ends of actions.  @status: 0 or -errno; a failed write stops the member. */
 void raftblk_replica_log_written(struct raftblk_replica *rep, u64 now, u64 id, int status);

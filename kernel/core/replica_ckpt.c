@@ -32,8 +32,10 @@ static bool ckpt_is_due(const struct raftblk_replica *rep)
 		return true;
 	if (rep->raft.incomplete && raftblk_catchup_ckpt_is_due(rep))
 		return true;
+	/* The ring may be full of records of entries that were cut, nothing of it applied. */
 	if (rep->applied == rep->ckpt.applied_index)
-		return false;
+		return rep->ckpt_wanted &&
+		       raftblk_log_replay_pos(&rep->log, rep->applied) > rep->log.ckpt_pos;
 	return rep->ckpt_wanted || rep->now >= ckpt_idle_at(rep) ||
 	       raftblk_log_usage(&rep->log) >= rep->params.ckpt_percent;
 }
@@ -190,24 +192,39 @@ u64 raftblk_replica_ckpt_deadline(const struct raftblk_replica *rep)
 
 /* ---- term and vote ---- */
 
+/*
+ * Slots alternate by generation.  Several changes may have come while one was
+ * being written; the next must still not go to the slot that holds the only good
+ * vote: torn, it would leave the one before, and a second vote in the same term.
+ */
+static u64 vote_generation(struct raft *r)
+{
+	if (!((r->vote_wanted ^ r->vote_durable) & 1))
+		r->vote_wanted++;
+	return r->vote_wanted;
+}
+
+/*
+ * A vote that was answered for must not be in one slot alone: if that goes bad, it
+ * looks like one that was torn, the one before is taken for the newest, and this
+ * member votes twice.  So it is written to the other slot as well, when there is
+ * nothing more urgent; nobody waits for it.
+ */
 bool raftblk_replica_vote_next(struct raftblk_replica *rep, struct raftblk_action *a)
 {
 	struct raft *r = &rep->raft;
+	bool changed = r->vote_wanted != r->vote_durable;
 
-	if (rep->vote_writing || r->vote_wanted == r->vote_durable)
+	if (rep->vote_writing || (!changed && !rep->vote_single))
 		return false;
-	/*
-	 * Slots alternate by generation.  Several changes may have come while one
-	 * was being written; the next must still not go to the slot that holds the
-	 * only good vote: torn, it would leave the one before, and a second vote in
-	 * the same term.
-	 */
-	if (!((r->vote_wanted ^ r->vote_durable) & 1))
-		r->vote_wanted++;
-	rep->vote_writing = r->vote_wanted;
+	rep->vote_single = changed;
+	/* Written again it is as durable as before, so nothing has to wait for that. */
+	if (!changed)
+		r->vote_wanted = ++r->vote_durable;
+	rep->vote_writing = changed ? vote_generation(r) : r->vote_wanted;
 	a->type = RAFTBLK_ACT_VOTE_WRITE;
 	a->vote = (struct raftblk_vote){
-		.generation = r->vote_wanted,
+		.generation = rep->vote_writing,
 		.term = r->term,
 		.voted_for = r->voted_for,
 		.durable_index = rep->log.durable,

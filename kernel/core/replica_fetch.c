@@ -409,10 +409,8 @@ static void poll_fetch(struct raftblk_replica *rep, struct raftblk_fetch *f, u32
 	m->chunk = f->chunk;
 	/* What has less would be dropped. */
 	m->index = max(c->boundary, raftblk_vmap_chunk_version(rep->vmap, f->chunk));
-	if (f->zeroed) {
-		m->flags = RAFTBLK_MSG_F_ZERO;
+	if (f->zeroed)
 		return;
-	}
 	for (i = 0; i < RAFTBLK_CHUNK_BLOCKS; i++)
 		c->body.fetch.hash[i] = cpu_to_le64(f->hash[i]);
 	m->body = &c->body.fetch;

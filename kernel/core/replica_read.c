@@ -73,12 +73,19 @@ static bool read_overlay_all(struct raftblk_replica *rep, struct raftblk_req *re
 	const struct raftblk_entry *e;
 	u64 i;
 
+	/*
+	 * What is committed after the first attempt is concurrent with the read.  It
+	 * is left out of later ones: a steady stream of small writes would always
+	 * make more pieces of the read than there is room for.
+	 */
+	if (!req->index)
+		req->index = rep->raft.commit;
 	/* Newest first: what it covers is decided.  One that is on its way to the
 	 * data area counts as not applied, the device may return either.  One that
 	 * has been applied (out of order) cannot have an older overlapping one that
 	 * has not.
 	 */
-	for (i = rep->raft.commit; i > rep->applied; i--) {
+	for (i = min(req->index, rep->raft.commit); i > rep->applied; i--) {
 		e = raftblk_log_entry(&rep->log, i);
 		if (!e || !raftblk_entry_is_data(e) || (e->state & RAFTBLK_ENTRY_APPLIED) ||
 		    !raftblk_entry_overlaps(e, req->sector, req->nsect))

@@ -83,7 +83,7 @@ static void receive_fetch(struct raftblk_replica *rep, const struct raftblk_msg 
 	s->need = m->index;
 	s->seq = ++rep->catchup.serve_seq;
 	s->until = rep->now + raftblk_catchup_patience(rep);
-	s->zeroed = m->flags & RAFTBLK_MSG_F_ZERO;
+	s->zeroed = !f;
 	for (i = 0; !s->zeroed && i < RAFTBLK_CHUNK_BLOCKS; i++)
 		s->hash[i] = le64_to_cpu(f->hash[i]);
 }

@@ -127,7 +127,7 @@ static bool lengths_ok(const struct raftblk_wire_header *h)
 	if (h->type == RAFTBLK_MSG_APPEND)
 		return append_lengths_ok(h);
 	if (raftblk_msg_is_catchup(h->type))
-		return raftblk_wire_catchup_lengths_ok(h->type, h->flags, le32_to_cpu(h->status),
+		return raftblk_wire_catchup_lengths_ok(h->type, le32_to_cpu(h->status),
 						       le16_to_cpu(h->nr), body,
 						       le32_to_cpu(h->payload_bytes));
 	if (h->nr || h->payload_bytes)

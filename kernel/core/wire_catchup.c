@@ -18,7 +18,7 @@ static bool data_lengths_ok(u32 status, u32 body_bytes, u32 payload_bytes)
 	       payload_bytes <= RAFTBLK_CHUNK_SECTORS * 512 && payload_bytes % 512 == 0;
 }
 
-bool raftblk_wire_catchup_lengths_ok(u8 type, u8 flags, u32 status, u32 nr, u32 body_bytes,
+bool raftblk_wire_catchup_lengths_ok(u8 type, u32 status, u32 nr, u32 body_bytes,
 				     u32 payload_bytes)
 {
 	if (type == RAFTBLK_MSG_DATA)
@@ -34,8 +34,7 @@ bool raftblk_wire_catchup_lengths_ok(u8 type, u8 flags, u32 status, u32 nr, u32 
 	case RAFTBLK_MSG_CATCHUP_RESP:
 		return body_bytes == (status ? 0 : sizeof(struct raftblk_wire_boundary));
 	case RAFTBLK_MSG_FETCH:
-		return body_bytes == (flags & RAFTBLK_MSG_F_ZERO ? 0 :
-				      sizeof(struct raftblk_wire_fetch));
+		return !body_bytes || body_bytes == sizeof(struct raftblk_wire_fetch);
 	default:
 		return !body_bytes;
 	}

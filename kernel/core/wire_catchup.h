@@ -27,7 +27,7 @@ struct raftblk_wire_boundary {
 /* The body of LIST_RESP: nr numbers of chunks, __le64, in order. */
 
 /**
- * struct raftblk_wire_fetch - body of FETCH without RAFTBLK_MSG_F_ZERO
+ * struct raftblk_wire_fetch - body of FETCH; none where the chunk is all zeros
  * @hash: of each block of the chunk as the asker has it; 0: not known, and of blocks
  *	behind the end of the chunk
  */
@@ -55,8 +55,8 @@ static inline bool raftblk_msg_is_catchup(u8 type)
 	return type >= RAFTBLK_MSG_CATCHUP_REQ && type <= RAFTBLK_MSG_DATA;
 }
 
-/* Does the length of body and payload fit type, flags and status? */
-bool raftblk_wire_catchup_lengths_ok(u8 type, u8 flags, u32 status, u32 nr, u32 body_bytes,
+/* Does the length of body and payload fit type and status? */
+bool raftblk_wire_catchup_lengths_ok(u8 type, u32 status, u32 nr, u32 body_bytes,
 				     u32 payload_bytes);
 
 /**

@@ -44,6 +44,8 @@ void raftblk_disk_release(struct gendisk *gd);
 
 /* Have the partition table looked at.  Any context. */
 void raftblk_disk_scan(struct raftblk_disk *d);
+/* One is on its way. */
+bool raftblk_disk_scan_busy(struct raftblk_disk *d);
 void raftblk_disk_scan_work(struct work_struct *work);
 int raftblk_disk_scan_init(void);
 void raftblk_disk_scan_exit(void);

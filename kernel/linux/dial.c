@@ -50,7 +50,7 @@ static int dial_once(struct raftblk_dial *dial, struct raftblk_auth *a,
 	raftblk_sockset_del(&net->guests, &ref);
 	if (err) {
 		sock_no_linger(sock->sk);
-		sock_release(sock);
+		raftblk_sock_abort(sock);
 		return err;
 	}
 	return raftblk_net_add(net, sock, a, dial);

@@ -195,7 +195,7 @@ static int join_once(struct join_try *t, const struct raftblk_addr *to)
 		return err;
 	err = join_talk(t, sock);
 	raftblk_sockset_del(&t->set, &t->ref);
-	sock_release(sock);
+	raftblk_sock_abort(sock);
 	return err;
 }
 

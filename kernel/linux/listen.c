@@ -94,13 +94,6 @@ static void listener_free(struct kref *kref)
 	kfree(l);
 }
 
-/* Reset, so that not even a TIME_WAIT remains. */
-static void sock_abort(struct socket *sock)
-{
-	sock_no_linger(sock->sk);
-	sock_release(sock);
-}
-
 /*
  * The volume HELLO means, if it is here: a reference, and @hs is among its
  * guests.  Only volumes of this listener: one that is bound to another address
@@ -200,7 +193,6 @@ static void handshake_work(struct work_struct *work)
 	int err;
 
 	err = handshake_run(hs);
-	raftblk_sockset_del(&l->pending, &hs->pending);
 	switch (err) {
 	case 0:
 		break;
@@ -208,11 +200,14 @@ static void handshake_work(struct work_struct *work)
 	case -ECONNRESET:
 	case -ETIMEDOUT:
 	case -EBADMSG:
-		sock_abort(hs->sock);
+		raftblk_sockset_del(&l->pending, &hs->pending);
+		raftblk_sock_abort(hs->sock);
 		break;
 	default:
-		/* orderly, so that the reason arrives */
-		sock_release(hs->sock);
+		/* The reason is to arrive.  Still pending: listener_close() cuts it short. */
+		raftblk_sock_wait_read(hs->sock);
+		raftblk_sockset_del(&l->pending, &hs->pending);
+		raftblk_sock_abort(hs->sock);
 	}
 	atomic_dec(&l->count[hs->member]);
 	kfree_sensitive(hs);
@@ -301,7 +296,7 @@ err_free:
 	kfree(hs);
 err_count:
 	atomic_dec(&l->count[member]);
-	sock_abort(sock);
+	raftblk_sock_abort(sock);
 }
 
 static void listener_accept(struct work_struct *work)

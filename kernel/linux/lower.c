@@ -301,6 +301,11 @@ int raftblk_lower_read_sync(struct raftblk_volume *vol, u64 sector, void *buf, u
 	return rw_sync(vol, REQ_OP_READ | REQ_SYNC, sector, buf, bytes);
 }
 
+int raftblk_lower_flush_sync(struct raftblk_volume *vol)
+{
+	return blkdev_issue_flush(vol->lower->bdev);
+}
+
 int raftblk_lower_write_sync(struct raftblk_volume *vol, u64 sector, void *buf, u32 bytes)
 {
 	return rw_sync(vol, REQ_OP_WRITE | REQ_SYNC | REQ_FUA, sector, buf, bytes);

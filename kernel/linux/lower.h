@@ -75,8 +75,9 @@ void raftblk_lower_close(struct raftblk_volume *vol);
 
 void raftblk_lower_info(struct raftblk_volume *vol, struct raftblk_lower_info *info);
 
-/* Read, or write with FUA, and wait.  @buf may come from vmalloc. */
+/* Read, flush the write cache, or write with FUA, and wait.  @buf may come from vmalloc. */
 int raftblk_lower_read_sync(struct raftblk_volume *vol, u64 sector, void *buf, u32 bytes);
+int raftblk_lower_flush_sync(struct raftblk_volume *vol);
 int raftblk_lower_write_sync(struct raftblk_volume *vol, u64 sector, void *buf, u32 bytes);
 
 /* Worker only: carry out actions of the replica. */

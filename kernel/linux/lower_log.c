@@ -80,6 +80,22 @@ static u32 log_take_payloads(struct raftblk_volume *vol, struct raftblk_log_io *
 	return pages;
 }
 
+/*
+ * The zeros behind a payload that ends within the log's alignment come from the
+ * rest of its own last page, which nobody reads.  From another page they would be
+ * a piece of their own that begins in the middle of a sector, and devices that
+ * want pieces to begin at page boundaries (NVMe) have it split off there: where
+ * sectors are larger than 512 bytes the block layer cannot, and gives up.
+ */
+static void ring_add_pad(struct ring_cursor *r, const struct raftblk_payload *p, u32 bytes)
+{
+	struct page *page = p->page[p->nr_pages - 1];
+	u32 tail = offset_in_page(p->bytes);
+
+	memset(page_address(page) + tail, 0, bytes);
+	ring_add(r, page, tail, bytes);
+}
+
 static void log_submit(struct raftblk_volume *vol, struct raftblk_log_io *lio,
 		       const struct raftblk_log_write *w, u32 pages)
 {
@@ -88,14 +104,14 @@ static void log_submit(struct raftblk_volume *vol, struct raftblk_log_io *lio,
 	u32 i;
 
 	ring_begin(&r, vol, &lio->io, w->pos);
-	r.chain.vecs = pages + 2;
+	r.chain.vecs = pages + 1;
 	r.chain.opf = raftblk_stable_opf(vol->lower, &lio->io, bytes,
-					 ring_wraps(&r, bytes) ? U32_MAX : pages + 2);
+					 ring_wraps(&r, bytes) ? U32_MAX : pages + 1);
 	ring_add(&r, virt_to_page(lio->header), offset_in_page(lio->header), w->header_bytes);
 	for (i = 0; i < lio->nr; i++)
 		ring_add_payload(&r, lio->payload[i]);
 	if (w->pad_bytes)
-		ring_add(&r, ZERO_PAGE(0), 0, w->pad_bytes);
+		ring_add_pad(&r, lio->payload[lio->nr - 1], w->pad_bytes);
 	raftblk_chain_submit(&r.chain);
 }
 
@@ -129,6 +145,15 @@ void raftblk_log_write_ended(struct raftblk_volume *vol, struct raftblk_log_io *
 	raftblk_replica_log_written(&vol->replica, raftblk_now(), lio->id, lio->io.status);
 }
 
+/* A disk reads whole sectors; what is too much goes to the rest of the last page. */
+static void ring_add_surplus(struct ring_cursor *r, const struct raftblk_payload *p, u32 align)
+{
+	u32 bytes = round_up(p->bytes, align) - p->bytes;
+
+	if (bytes)
+		ring_add(r, p->page[p->nr_pages - 1], offset_in_page(p->bytes), bytes);
+}
+
 /* False: no memory for the payload. */
 static bool load_start(struct raftblk_volume *vol, struct raftblk_load_io *lio)
 {
@@ -144,6 +169,7 @@ static bool load_start(struct raftblk_volume *vol, struct raftblk_load_io *lio)
 		r.chain.opf = REQ_OP_READ | REQ_SYNC;
 		r.chain.vecs = lio->payload->nr_pages;
 		ring_add_payload(&r, lio->payload);
+		ring_add_surplus(&r, lio->payload, vol->super.log_align);
 		raftblk_chain_submit(&r.chain);
 	}
 	raftblk_io_end(&lio->io);

@@ -196,7 +196,7 @@ int raftblk_net_add(struct raftblk_net *net, struct socket *sock,
 
 	conn = raftblk_conn_create(net, sock, auth);
 	if (!conn) {
-		sock_release(sock);
+		raftblk_sock_abort(sock);
 		return -ENOMEM;
 	}
 	spin_lock(&net->lock);

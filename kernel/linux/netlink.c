@@ -387,7 +387,8 @@ static void set_in_worker(struct raftblk_volume *vol, void *arg)
 	struct nlattr *reads = attrs[RAFTBLK_A_VOLUME_QUORUM_READS];
 
 	if (timeout)
-		rep->params.io_timeout_ns = nla_get_u32(timeout) * RAFTBLK_NSEC_PER_MSEC;
+		raftblk_replica_set_io_timeout(rep, raftblk_now(),
+					       nla_get_u32(timeout) * RAFTBLK_NSEC_PER_MSEC);
 	if (reads) {
 		rep->params.raft.quorum_reads = nla_get_u8(reads);
 		rep->raft.params.quorum_reads = nla_get_u8(reads);

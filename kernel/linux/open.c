@@ -6,6 +6,7 @@
  * are not passed on to the driver.  A partition that is open for reading only
  * has to be closed before it can be opened for writing.
  */
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
@@ -13,6 +14,10 @@
 
 #include "blk.h"
 #include "blk_internal.h"
+
+/* How long down waits for a scan of partitions that has the disk open. */
+#define GATE_PATIENCE	(2 * HZ)
+#define GATE_RETRY_MS	10
 
 static unsigned int open_timeout_ms = 10000;
 module_param(open_timeout_ms, uint, 0644);
@@ -199,17 +204,13 @@ void raftblk_disk_release(struct gendisk *gd)
 
 /*
  * Killable: a scan of partitions may hold the mutex for as long as there is no
- * majority.  With @force the worker ends all I/O next, so no need to wait here.
+ * majority.
  */
-int raftblk_blk_close_gate(struct raftblk_volume *vol, bool force)
+static int gate_try_close(struct raftblk_volume *vol)
 {
 	struct gendisk *gd = vol->disk->gd;
 	int err;
 
-	if (force) {
-		set_bit(RAFTBLK_VOL_DYING, &vol->flags);
-		return 0;
-	}
 	err = mutex_lock_killable(&gd->open_mutex);
 	if (err)
 		return err;
@@ -218,6 +219,28 @@ int raftblk_blk_close_gate(struct raftblk_volume *vol, bool force)
 	else
 		set_bit(RAFTBLK_VOL_DYING, &vol->flags);
 	mutex_unlock(&gd->open_mutex);
+	return err;
+}
+
+/*
+ * A scan of partitions is an opener too, but nobody who could be asked to close:
+ * it is waited for.  With @force the worker ends all I/O next, so there is no need.
+ */
+int raftblk_blk_close_gate(struct raftblk_volume *vol, bool force)
+{
+	unsigned long patience = jiffies + GATE_PATIENCE;
+	int err;
+
+	if (force) {
+		set_bit(RAFTBLK_VOL_DYING, &vol->flags);
+		return 0;
+	}
+	do {
+		err = gate_try_close(vol);
+		if (err != -EBUSY || !raftblk_disk_scan_busy(vol->disk))
+			return err;
+		err = msleep_interruptible(GATE_RETRY_MS) ? -EINTR : -EBUSY;
+	} while (err == -EBUSY && time_before(jiffies, patience));
 	return err;
 }
 

@@ -79,6 +79,11 @@ void raftblk_disk_scan(struct raftblk_disk *d)
 		queue_work(scan_wq, &d->scan);
 }
 
+bool raftblk_disk_scan_busy(struct raftblk_disk *d)
+{
+	return work_busy(&d->scan);
+}
+
 int raftblk_disk_scan_init(void)
 {
 	scan_wq = alloc_workqueue("raftblk_scan", WQ_UNBOUND, 0);

@@ -86,6 +86,7 @@ static struct raftblk_payload *payload_new(struct raftblk_payload_pool *pool,
 	refcount_set(&p->ref, 1);
 	p->bytes = bytes;
 	p->nr_pages = 0;
+	p->reserved = false;
 	p->pool = pool;
 	p->reserve = reserve;
 	return p;
@@ -127,8 +128,12 @@ struct raftblk_payload *raftblk_payload_alloc(struct raftblk_volume *vol, u32 by
 		return NULL;
 	p = payload_new(pool, &pool->rx, bytes, GFP_EASY);
 	while (p && p->nr_pages < nr_pages) {
-		struct page *page = mempool_alloc(&pool->rx.pages, GFP_EASY);
+		struct page *page = alloc_page(GFP_EASY);
 
+		if (!page) {
+			p->reserved = true;
+			page = mempool_alloc(&pool->rx.pages, GFP_EASY);
+		}
 		if (!page) {
 			payload_free(p);
 			p = NULL;
@@ -232,6 +237,7 @@ static void tx_add_pages(struct raftblk_payload *p, u32 nr_pages)
 	}
 	if (likely(p->nr_pages == nr_pages))
 		return;
+	p->reserved = true;
 	tx_wait_begin(pool);
 	mutex_lock(&pool->tx_lock);
 	while (p->nr_pages < nr_pages)

@@ -33,6 +33,9 @@ struct raftblk_volume;
  * @ref: references
  * @bytes: length
  * @nr_pages: how many pages that takes
+ * @reserved: some pages may be of the reserve.  They are sent by copying: TCP would
+ *	keep them for as long as a peer does not acknowledge, and what the reserve
+ *	gives has to come back without anybody's help.
  * @pool: where it goes when the last reference is dropped
  * @reserve: the one of @pool that it came from
  * @page: the pages
@@ -41,6 +44,7 @@ struct raftblk_payload {
 	refcount_t ref;
 	u32 bytes;
 	u32 nr_pages;
+	bool reserved;
 	struct raftblk_payload_pool *pool;
 	struct raftblk_payload_reserve *reserve;
 	struct page *page[];

@@ -62,14 +62,20 @@ static bool rx_begin(struct raftblk_conn *conn)
 	return true;
 }
 
-/* After: fewer bytes than asked for mean that the socket is empty. */
+/*
+ * After: fewer bytes than asked for mean that the socket is empty.  But an end or
+ * an error that came right behind them has had its callback already, and there
+ * will not be another: without a further look a dead connection would be kept.
+ */
 static int rx_end(struct raftblk_conn *conn, int ret, u32 asked)
 {
+	const struct sock *sk = conn->sock->sk;
+
 	if (ret == 0)
 		return -ECONNRESET;
 	if (ret < 0)
 		return ret;
-	if (ret == asked)
+	if (ret == asked || READ_ONCE(sk->sk_err) || (READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN))
 		set_bit(CONN_READABLE, &conn->flags);
 	conn->rx_bytes += ret;
 	return ret;

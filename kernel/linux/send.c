@@ -174,7 +174,10 @@ static int tx_send_heads(struct raftblk_conn *conn)
 	return kernel_sendmsg(conn->sock, &msg, vec, nr, bytes);
 }
 
-/* Payload of the first message, as pages that the network stack reads itself. */
+/*
+ * Payload of the first message, as pages that the network stack reads itself; see
+ * struct raftblk_payload for when it has to copy them.
+ */
 static int tx_send_pages(struct raftblk_conn *conn)
 {
 	struct bio_vec *bv = conn->net->vec.page;
@@ -182,12 +185,15 @@ static int tx_send_pages(struct raftblk_conn *conn)
 	u32 slot = tx_slot(tx, 0);
 	const struct raftblk_out *out = &tx->out[slot];
 	u32 i = tx->cur, off = tx->cur_off, nr = 0, bytes = 0;
-	bool more;
+	bool copy = tx_payloads(tx, slot)[i]->reserved;
+	int flags = TX_FLAGS;
 
 	while (i < out->nr && nr < CONN_VECTOR) {
 		const struct raftblk_payload *p = tx_payloads(tx, slot)[i];
 		u32 in_page = offset_in_page(off);
 
+		if (p->reserved != copy)
+			break;
 		bv[nr].bv_page = p->page[off >> PAGE_SHIFT];
 		bv[nr].bv_offset = in_page;
 		bv[nr].bv_len = min((u32)PAGE_SIZE - in_page, p->bytes - off);
@@ -198,9 +204,10 @@ static int tx_send_pages(struct raftblk_conn *conn)
 			off = 0;
 		}
 	}
-	more = tx->off + bytes < out->bytes || tx->count > 1;
-	return compat_sock_send_pages(conn->sock, bv, nr, bytes,
-				      TX_FLAGS | (more ? MSG_MORE : 0));
+	if (tx->off + bytes < out->bytes || tx->count > 1)
+		flags |= MSG_MORE;
+	return copy ? compat_sock_copy_pages(conn->sock, bv, nr, bytes, flags) :
+		      compat_sock_send_pages(conn->sock, bv, nr, bytes, flags);
 }
 
 /* The socket has taken @n bytes. */

@@ -98,6 +98,41 @@ void raftblk_sock_prepare(struct socket *sock)
 	tcp_sock_set_user_timeout(sk, USER_TIMEOUT_MS);
 }
 
+/* What is left until @deadline in jiffies, for sk_rcvtimeo and sk_sndtimeo. */
+static long time_left(unsigned long deadline)
+{
+	long left = deadline - jiffies;
+
+	return max(left, 1L);
+}
+
+/*
+ * Never closed in the ordinary way: a socket that the kernel made for itself loses
+ * its timers when it is closed, so one whose last packets are not acknowledged
+ * would stay for ever, and anybody could make many.
+ */
+void raftblk_sock_abort(struct socket *sock)
+{
+	sock_no_linger(sock->sk);
+	sock_release(sock);
+}
+
+void raftblk_sock_wait_read(struct socket *sock)
+{
+	unsigned long deadline = jiffies + HZ;
+	struct msghdr msg = { .msg_flags = MSG_NOSIGNAL };
+	u8 rest[64];
+	struct kvec vec;
+	int ret;
+
+	kernel_sock_shutdown(sock, SHUT_WR);
+	do {
+		vec = (struct kvec){ .iov_base = rest, .iov_len = sizeof(rest) };
+		sock->sk->sk_rcvtimeo = time_left(deadline);
+		ret = kernel_recvmsg(sock, &msg, &vec, 1, sizeof(rest), msg.msg_flags);
+	} while (ret > 0 && time_before(jiffies, deadline));
+}
+
 /*
  * SOCK_MEMALLOC: a write of this node completes only when acknowledgements from
  * peers have been received, and cleaning pages is what frees memory.  Without
@@ -194,7 +229,7 @@ int raftblk_sock_connect(struct net *ns, const struct raftblk_addr *local,
 err_del:
 	raftblk_sockset_del(set, ref);
 err_release:
-	sock_release(sock);
+	raftblk_sock_abort(sock);
 	/* what a connect that timed out is called */
 	return err == -EINPROGRESS || err == -EALREADY ? -ETIMEDOUT : err;
 }
@@ -221,14 +256,6 @@ int raftblk_sock_listen(struct net *ns, const struct raftblk_addr *addr, struct 
 	}
 	*out = sock;
 	return 0;
-}
-
-/* What is left until @deadline in jiffies, for sk_rcvtimeo and sk_sndtimeo. */
-static long time_left(unsigned long deadline)
-{
-	long left = deadline - jiffies;
-
-	return max(left, 1L);
 }
 
 static int frame_error(int ret, unsigned long deadline)

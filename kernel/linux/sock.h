@@ -53,6 +53,12 @@ int raftblk_sock_listen(struct net *ns, const struct raftblk_addr *addr, struct 
 /* A socket that was accepted or connected, before the first byte. */
 void raftblk_sock_prepare(struct socket *sock);
 
+/* Release it with a reset, so that not even a TIME_WAIT remains. */
+void raftblk_sock_abort(struct socket *sock);
+
+/* Give what was said last a second to arrive, and the peer to close.  Then abort it. */
+void raftblk_sock_wait_read(struct socket *sock);
+
 /* It becomes one of the two connections to a peer: control, or data. */
 void raftblk_sock_set_role(struct socket *sock, u8 role);
 

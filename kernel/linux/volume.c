@@ -311,16 +311,26 @@ static int check_geometry(struct raftblk_volume *vol, struct netlink_ext_ack *ex
 	return 0;
 }
 
+/*
+ * A slot whose CRC is wrong was torn, and never answered for: the other one holds.
+ * One that cannot be read at all may hold a vote that was given; to go on from the
+ * one before would be to vote twice.
+ */
 static int read_vote(struct raftblk_volume *vol, void *buf, struct raftblk_vote *vote,
 		     struct netlink_ext_ack *extack)
 {
 	struct raftblk_vote v;
 	bool found = false;
-	int g;
+	int g, err;
 
 	for (g = 0; g < 2; g++) {
-		if (raftblk_lower_read_sync(vol, RAFTBLK_VOTE_SECTOR(g), buf, RAFTBLK_META_BYTES) ||
-		    raftblk_vote_decode(&v, vol->super.uuid, buf))
+		err = raftblk_lower_read_sync(vol, RAFTBLK_VOTE_SECTOR(g), buf, RAFTBLK_META_BYTES);
+		if (err) {
+			NL_SET_ERR_MSG(extack,
+				       "a vote slot cannot be read: what this member promised is not known");
+			return err;
+		}
+		if (raftblk_vote_decode(&v, vol->super.uuid, buf))
 			continue;
 		if (!found || v.generation > vote->generation)
 			*vote = v;
@@ -353,6 +363,18 @@ static int read_ckpt(struct raftblk_volume *vol, void *buf, struct raftblk_ckpt 
 	if (found)
 		return 0;
 	NL_SET_ERR_MSG(extack, "neither checkpoint slot reads well");
+	return -EUCLEAN;
+}
+
+static int check_ckpt(struct raftblk_volume *vol, const struct raftblk_ckpt *ckpt,
+		      struct netlink_ext_ack *extack)
+{
+	const struct raftblk_super *s = &vol->super;
+
+	if (ckpt->volume_sectors && ckpt->volume_sectors <= s->data_sectors &&
+	    !(ckpt->volume_sectors & ((s->block_size >> SECTOR_SHIFT) - 1)))
+		return 0;
+	NL_SET_ERR_MSG(extack, "the size of the volume does not fit this member's data area");
 	return -EUCLEAN;
 }
 
@@ -438,6 +460,8 @@ static int load_replica(struct raftblk_volume *vol, void *buf, struct netlink_ex
 	if (!err)
 		err = read_ckpt(vol, buf, ckpt, extack);
 	if (!err)
+		err = check_ckpt(vol, ckpt, extack);
+	if (!err)
 		err = start_replica(vol, &vote, ckpt, extack);
 	kfree(ckpt);
 	return err;
@@ -484,7 +508,16 @@ static int volume_start(struct raftblk_volume *vol, void *buf, struct netlink_ex
 	err = raftblk_lower_open(vol, vol->path, extack);
 	if (err)
 		return err;
-	err = read_super(vol, buf, extack);
+	/*
+	 * What is read from here on counts as durable, and may be acknowledged.
+	 * Written by an earlier life that ended without a power cut, it may still
+	 * be in the device's cache, and would be lost with the next one.
+	 */
+	err = raftblk_lower_flush_sync(vol);
+	if (err)
+		NL_SET_ERR_MSG(extack, "the lower device's write cache cannot be flushed");
+	else
+		err = read_super(vol, buf, extack);
 	if (!err)
 		err = check_geometry(vol, extack);
 	if (!err)

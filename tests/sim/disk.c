@@ -259,6 +259,39 @@ void disk_power_cut(struct disk *d)
 	d->flush_seq = 0;
 }
 
+/*
+ * The machine is reset and its disk keeps its power: what the disk had taken is in
+ * its cache still, of what was on its way some sectors.
+ */
+void disk_reset(struct disk *d)
+{
+	u32 keep = kept_share(), i, j;
+	struct disk_op *op, *tmp;
+
+	list_for_each_entry_safe(op, tmp, &d->inflight, link) {
+		for (i = 0; op->kind == DISK_WRITE && i < op->nr_pieces; i++)
+			for (j = 0; j < op->piece[i].nsect; j++)
+				if (chance(keep))
+					sector_land(d, op->piece[i].sector + j,
+						    op->buf + op->piece[i].offset + j * SECTOR,
+						    false);
+		op->ev->fire = NULL;
+		disk_free(op);
+	}
+	d->flushes = 0;
+	d->flush_seq = 0;
+}
+
+/* For the start of a member, which happens in no time. */
+void disk_flush_now(struct disk *d)
+{
+	u64 s;
+
+	for (s = d->dirty_from; s < d->dirty_end; s++)
+		if (d->dirty_seq[s])
+			sector_set_stable(d, s);
+}
+
 void disk_free_all(struct disk *d)
 {
 	struct disk_op *op, *tmp;

@@ -93,7 +93,19 @@ static void disk_normal(struct event *ev)
 
 /* ---- faults ---- */
 
-/* A minority of media may lose a record, and only one that its disk can prove it had. */
+/*
+ * A minority of media may lose a record, and only one that its disk can prove it
+ * had.  Of two, one: the other was needed for all that was ever committed.
+ */
+static bool may_rot(const struct node *n, u32 bad, u32 live)
+{
+	if (n->rotten || live < 2)
+		return false;
+	if (live == 2)
+		return !bad && sim.set.initial != 1;
+	return bad + 1 <= (live - 1) / 2;
+}
+
 static void rot(struct node *n)
 {
 	u64 i, pick = 0, found = 0;
@@ -105,7 +117,7 @@ static void rot(struct node *n)
 		bad += m->exists && m != n && m->scarred;
 		live += m->exists && !m->behind;
 	}
-	if (n->rotten || live < 3 || bad + 1 > (live - 1) / 2)
+	if (!may_rot(n, bad, live))
 		return;
 	for (i = n->rec_head > NODE_RECORDS ? n->rec_head - NODE_RECORDS : 0; i < n->rec_head; i++) {
 		r = &n->rec[i % NODE_RECORDS];

@@ -217,6 +217,10 @@ void node_boot(struct node *n)
 	if (n->up || !n->exists)
 		return;
 	boot_state(n);
+#ifndef RAFTBLK_PLANT_RECOVERY_BEFORE_FLUSH
+	/* What is read from here on counts as durable. */
+	disk_flush_now(&n->disk);
+#endif
 	meta_read(n, &vote, &ckpt);
 	vmap_read(n, ckpt.applied_index);
 	err = raftblk_replica_init(&n->rep, &n->super, &vote, &ckpt, &sim.set.params, &ops,
@@ -254,9 +258,15 @@ void node_power_cut(struct node *n)
 {
 	if (!n->up)
 		return;
-	trace("node %u: power cut", n->id);
 	COUNT(crashes);
-	disk_power_cut(&n->disk);
+	if (!sim.healing && chance(200)) {
+		trace("node %u: reset", n->id);
+		COUNT(resets);
+		disk_reset(&n->disk);
+	} else {
+		trace("node %u: power cut", n->id);
+		disk_power_cut(&n->disk);
+	}
 	node_gone(n);
 }
 

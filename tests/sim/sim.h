@@ -68,7 +68,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* ---- counters: what a run has been through ---- */
 
 #define SIM_COUNTERS(X) \
-	X(elections) X(leaders) X(cuts) X(wraps) X(crashes) X(all_crashes) X(clean_restarts) \
+	X(elections) X(leaders) X(cuts) X(wraps) X(crashes) X(resets) X(all_crashes) X(clean_restarts) \
 	X(pauses) X(partitions) X(oneway_cuts) X(slow_disks) X(clock_drifts) \
 	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) \
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
@@ -214,6 +214,8 @@ void disk_free(struct disk_op *op);
 int disk_read_now(struct disk *d, u64 sector, u32 nsect, void *buf);
 void disk_format(struct disk *d, u64 sector, const void *buf, u32 bytes);
 void disk_power_cut(struct disk *d);
+void disk_reset(struct disk *d);
+void disk_flush_now(struct disk *d);
 void disk_rot(struct disk *d, u64 sector, bool unreadable);
 
 /* ---- net.c: links between the machines ---- */

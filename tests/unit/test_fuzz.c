@@ -53,7 +53,6 @@ static void random_catchup(struct rng *r, struct raftblk_msg *m)
 	m->index = rng_below(r, 4);
 	m->chunk = rng_below(r, 4);
 	m->status = rng_below(r, 5) ? 0 : EAGAIN;
-	m->flags = rng_below(r, 5) ? 0 : RAFTBLK_MSG_F_ZERO;
 	m->nr = m->type == RAFTBLK_MSG_LIST_RESP ? rng_below(r, 3) : 0;
 	m->body = body;
 	if (m->type == RAFTBLK_MSG_CATCHUP_RESP)
@@ -66,7 +65,7 @@ static void random_catchup(struct rng *r, struct raftblk_msg *m)
 		m->body_bytes = sizeof(struct raftblk_wire_data);
 	if (m->type == RAFTBLK_MSG_DATA)
 		m->bytes = 512 * rng_below(r, 4);
-	if (m->status || m->flags)
+	if (m->status)
 		m->body_bytes = 0;
 }
 

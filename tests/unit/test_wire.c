@@ -161,7 +161,7 @@ TEST(wire_catchup, "wire: messages of catch-up, and what they may not say")
 		{ .type = RAFTBLK_MSG_LIST_RESP, .chunk = 9, .flags = RAFTBLK_MSG_F_END },
 		{ .type = RAFTBLK_MSG_FETCH, .chunk = 3, .index = 40, .body = &f,
 		  .body_bytes = sizeof(f) },
-		{ .type = RAFTBLK_MSG_FETCH, .chunk = 3, .index = 40, .flags = RAFTBLK_MSG_F_ZERO },
+		{ .type = RAFTBLK_MSG_FETCH, .chunk = 3, .index = 40 },
 		{ .type = RAFTBLK_MSG_DATA, .chunk = 3, .index = 41, .body = &d,
 		  .body_bytes = sizeof(d), .bytes = 8192 },
 		{ .type = RAFTBLK_MSG_DATA, .chunk = 3, .status = EAGAIN },
@@ -188,8 +188,7 @@ TEST(wire_catchup, "wire: messages of catch-up, and what they may not say")
 	BAD(4, m.nr = 1);
 	BAD(4, m.chunk = 5);			/* would go on before the last one listed */
 	BAD(4, l[1] = l[0]);
-	BAD(6, m.flags = RAFTBLK_MSG_F_ZERO);
-	BAD(7, m.flags = 0);
+	BAD(6, m.body_bytes = 8);
 	BAD(8, m.bytes = 512 * 512 + 512);
 	BAD(8, m.bytes = 100);
 	BAD(8, m.status = EAGAIN);

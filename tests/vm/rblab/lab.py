@@ -183,6 +183,10 @@ class Lab:
     def boot_timeout(self):
         return 300 if self.kernel.debug else 120
 
+    def patience(self):
+        """What time-outs are multiplied with: the debug kernel is slow, a host may be."""
+        return 6 if self.kernel.debug else 2
+
     def boot_seconds(self):
         """Seconds from the start of `up` until each node answered."""
         return dict(self._boot_seconds)
@@ -335,6 +339,7 @@ class Lab:
 
     def wait(self, condition, timeout=30, what='the condition', every=0.05):
         """Call condition until it gives something true; return that."""
+        timeout *= self.patience()
         end = time.monotonic() + timeout
         while True:
             got = condition()

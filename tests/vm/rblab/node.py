@@ -151,6 +151,7 @@ class Node:
     def run(self, words, check=True, timeout=60, input=None):
         """Run a command to its end; the result has out, err, raw and rc."""
         # pylint: disable=redefined-builtin
+        timeout *= self.lab.patience()
         command = self.spawn(words)
         try:
             if input is not None:

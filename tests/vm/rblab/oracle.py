@@ -153,6 +153,7 @@ class Round:
 
     def wait_acks(self, count, timeout=60):
         """Until that many writes of this round are acknowledged."""
+        timeout *= self.node.lab.patience()
         end = time.monotonic() + timeout
         while self.acks < count:
             if self.command.ended() and not self._thread.is_alive():
@@ -171,7 +172,7 @@ class Round:
     def wait(self, timeout=60):
         """Until it ends by itself, or its machine did."""
         try:
-            self.command.wait(timeout)
+            self.command.wait(timeout * self.node.lab.patience())
         except NodeDown:
             self.oracle.last_died = True
         self._thread.join(30)
