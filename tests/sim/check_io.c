@@ -108,7 +108,7 @@ void check_log_write(struct node *n, const struct raftblk_log_write *w, u64 sect
 	r->sectors = sectors;
 	r->first = w->first;
 	r->nr = w->nr;
-	r->known_durable = log->durable;
+	r->durable_pos = raftblk_log_durable_pos(log);
 	for (i = 0; i < w->nr; i++)
 		r->term[i] = raftblk_log_term(log, w->first + i);
 	if (w->pos + sectors > log->ckpt_pos + log->ring_sectors)
@@ -123,7 +123,7 @@ static void record_landed(struct node *n, const struct record *r)
 	for (i = 0; i < r->nr; i++)
 		n->dur_term[r->first + i] = r->term[i];
 	n->dur_last = r->first + r->nr - 1;
-	n->disk_evidence = max(n->disk_evidence, r->known_durable);
+	n->disk_evidence = max(n->disk_evidence, r->durable_pos);
 }
 
 /* Records count in their order: one behind a hole is not found by recovery. */
@@ -144,7 +144,7 @@ void check_vote_landed(struct node *n, const struct raftblk_vote *v)
 		LOST("node %u: term on disk goes back", n->id);
 	n->stable_term = v->term;
 	n->stable_voted_for = v->voted_for;
-	n->disk_evidence = max(n->disk_evidence, v->durable_index);
+	n->disk_evidence = max(n->disk_evidence, v->durable_pos);
 }
 
 /* ---- apply and checkpoint ---- */
@@ -260,7 +260,7 @@ void check_ckpt_write(struct node *n, const struct raftblk_ckpt *c)
 void check_ckpt_landed(struct node *n, const struct raftblk_ckpt *c)
 {
 	n->disk_ckpt_index = c->applied_index;
-	n->disk_evidence = max(n->disk_evidence, c->durable_index);
+	n->disk_evidence = max(n->disk_evidence, c->durable_pos);
 	n->incomplete = c->flags & RAFTBLK_CKPT_F_INCOMPLETE;
 }
 

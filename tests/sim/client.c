@@ -169,7 +169,7 @@ void client_done(struct node *n, struct raftblk_req *req)
 			 n->id, req->status);
 	if (req->status == -ETIMEDOUT)
 		COUNT(io_timeouts);
-	if (!op->id && !req->status && n->rep.raft.incomplete)
+	if (!op->id && !req->status && n->incomplete)
 		LOST("node %u: answers a read and is incomplete", n->id);
 	if (op->id) {
 		oracle_write_done(op->id, req->status);

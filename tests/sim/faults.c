@@ -51,6 +51,8 @@ static void boot_again(struct event *ev)
 {
 	struct node *n = ev->arg;
 
+	if (n->left_out)
+		return;
 	/* a clean stop may still be under way */
 	if (n->stopping)
 		sim_post(10 * MSEC, boot_again, NULL, n);
@@ -121,7 +123,7 @@ static void rot(struct node *n)
 		return;
 	for (i = n->rec_head > NODE_RECORDS ? n->rec_head - NODE_RECORDS : 0; i < n->rec_head; i++) {
 		r = &n->rec[i % NODE_RECORDS];
-		if (r->first > n->disk_ckpt_index && r->first + r->nr - 1 <= n->disk_evidence &&
+		if (r->first > n->disk_ckpt_index && r->pos + r->sectors <= n->disk_evidence &&
 		    !rnd(++found))
 			pick = i;
 	}
@@ -354,10 +356,30 @@ static void strike(struct event *ev)
 	}
 }
 
+/*
+ * The end comes while @n catches up; the leader's last words reach it alone, so that its
+ * log is the longest of those that are left.
+ */
+static void end_now(const struct node *n)
+{
+	struct node *leader = the_leader();
+	struct node *m;
+
+	sim.set.end_early = false;
+	sim.set.run_ns = min(sim.set.run_ns, sim.now + rnd(10 * sim.set.disk_max));
+	for_each_node(m)
+		if (leader && m != leader && m != n)
+			net_cut(leader, m, true);
+}
+
 /* @n is at some step of a catch-up, its own or another's. */
 void faults_catchup(struct node *n)
 {
-	if (!sim.healing && sim.set.away && chance(40))
+	if (sim.healing)
+		return;
+	if (sim.set.end_early && n->rep.raft.incomplete && sim.now > sim.set.run_ns / 3)
+		end_now(n);
+	if (sim.set.away && chance(40))
 		sim_post(rnd(2 * sim.set.disk_max), strike, NULL, n);
 }
 
@@ -479,7 +501,7 @@ void faults_heal(void)
 	for_each_node(n) {
 		n->disk.slow = 1;
 		node_resume(n);
-		if (n->exists && !n->up)
+		if (n->exists && !n->up && !n->left_out)
 			sim_post(rnd(100 * MSEC), boot_again, NULL, n);
 	}
 }

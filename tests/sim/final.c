@@ -42,7 +42,7 @@ static bool of_one_mind(void)
 		/* it was behind one leader's log, perhaps not behind the next one's */
 		if (n->behind && n->up && n->rep.applied == check_committed())
 			n->behind = false;
-		if (!n->exists || n->behind)
+		if (!n->exists || n->behind || n->left_out)
 			continue;
 		if (!n->up || n->stopping || n->nr_ops || n->opens || !list_empty(&n->waits))
 			return false;
@@ -181,11 +181,57 @@ static bool hopeless(void)
 	return present() * 2 <= all;
 }
 
+/* With the leader out of the way, or whoever; true if what is left has all there is. */
+static bool leave_out(u32 nr)
+{
+	struct node *n, *pick = NULL;
+	bool complete = false;
+
+	while (nr--) {
+		pick = &node[rnd(sim.set.nodes)];
+		for_each_node(n)
+			if (n->up && n->rep.raft.role == RAFT_LEADER && !n->left_out)
+				pick = n;
+		node_power_cut(pick);
+		pick->left_out = true;
+	}
+	for_each_node(n)
+		complete |= !n->left_out && !n->incomplete;
+	return complete;
+}
+
+/*
+ * A majority goes on alone, some of it perhaps in the middle of a catch-up: what was
+ * committed is on one of the complete members that are left, and the others have to
+ * help it to lead before they are complete themselves.
+ */
+static void majority_alone(void)
+{
+	bool incomplete = false, scarred = false;
+	struct node *n;
+
+	for_each_node(n) {
+		incomplete |= n->incomplete;
+		scarred |= n->scarred;
+	}
+	if (sim.set.params.catchup && sim.set.initial == sim.set.nodes && sim.set.nodes >= 3 &&
+	    !scarred && leave_out((sim.set.nodes - 1) / 2)) {
+		if (incomplete)
+			COUNT(last_complete);
+		faults_heal();
+		must(sim_step_until(of_one_mind), "a majority does not go on alone");
+		until = sim.now + BOUND;
+	}
+	for_each_node(n)
+		n->left_out = false;
+}
+
 void final_run(void)
 {
 	struct node *n;
 
 	until = sim.now + BOUND;
+	majority_alone();
 	faults_heal();
 	if (!sim_step_until(of_one_mind)) {
 		if (sim.excused && hopeless())

@@ -161,7 +161,7 @@ static void meta_read(struct node *n, struct raftblk_vote *vote, struct raftblk_
 	n->stable_term = vote->term;
 	n->stable_voted_for = vote->voted_for;
 	n->disk_ckpt_index = ckpt->applied_index;
-	n->disk_evidence = max(ckpt->durable_index, vote->durable_index);
+	n->disk_evidence = max(ckpt->durable_pos, vote->durable_pos);
 	n->proof_index = ckpt->proof_index;
 	n->incomplete = ckpt->flags & RAFTBLK_CKPT_F_INCOMPLETE;
 }

@@ -236,10 +236,11 @@ static void setup_catchup(struct setup *s)
 	/* most clients do not wait for members that lag */
 	s->throttle = chance(300);
 	s->away = chance(800);
-	if (s->initial < s->nodes) {
-		s->ring_sectors = big ? 1024 : ONE_OF(128, 256, 4096);
-		s->max_entries = ONE_OF(64, 128, 2048);
-	}
+	s->end_early = s->nodes >= 3 && s->initial == s->nodes && chance(300);
+	/* and a ring is soon used up */
+	s->ring_sectors = big ? ONE_OF(512, 1024) : ONE_OF(128, 128, 160, 256);
+	s->max_entries = ONE_OF(64, 128, 1024);
+	s->think /= 2;
 	if (chance(100)) {
 		/* an extent of several chunks, the last one short */
 		s->volume_sectors = 1800;

@@ -78,7 +78,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(msg_sent) X(msg_dropped) X(msg_duplicated) X(msg_reordered) X(msg_corrupted) X(msg_stalled) \
 	X(catchups_begun) X(catchups_again) X(catchups_ended) X(chunks_read) X(chunks_written) \
 	X(chunks_served) X(chunks_dropped) X(source_changes) \
-	X(long_absences) X(catchup_faults) \
+	X(long_absences) X(catchup_faults) X(last_complete) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
@@ -118,6 +118,7 @@ struct setup {
 	u32 drift_ppm;		/* clocks run at 1 +- this */
 	bool torn_sectors;	/* a power cut may leave half a sector */
 	bool away;		/* machines are gone for long enough to fall behind */
+	bool end_early;		/* the faults end while a member catches up */
 	bool throttle;		/* clients wait for members that lag */
 	struct raftblk_replica_params params;
 };
@@ -250,7 +251,7 @@ struct record {
 	u64 sectors;
 	u64 first;
 	u32 nr;
-	u64 known_durable;
+	u64 durable_pos;
 	bool done;
 	u64 term[RAFTBLK_RECORD_MAX_ENTRIES];
 };
@@ -278,6 +279,7 @@ struct node {
 	bool trapped;		/* loses its power with the next record on its way */
 	bool behind;
 	bool stale;
+	bool left_out;		/* stays down for the first part of the end phase */
 	bool rotten;		/* has lost records and not got them back yet */
 	bool scarred;		/* had: what is left of them may look like corruption again */
 	struct disk disk;
@@ -315,7 +317,7 @@ struct node {
 	u64 stable_term;
 	u32 stable_voted_for;
 	u64 disk_ckpt_index;	/* applied_index of the newest checkpoint on disk */
-	u64 disk_evidence;	/* highest index this disk can prove was durable */
+	u64 disk_evidence;	/* this disk can prove that the ring was durable up to here */
 	u64 flush_from;
 	u64 flushed;		/* data area holds everything up to here for good */
 	u64 applied_to;		/* everything up to here is applied */
