@@ -124,6 +124,12 @@ bool raftblk_log_has_room(const struct raftblk_log *log, u32 bytes)
 	       ring_fits(log, floor_pos(log), entry_sectors(log, bytes));
 }
 
+bool raftblk_log_has_spare_room(const struct raftblk_log *log, u32 bytes)
+{
+	return log->last - log->ckpt_index < log->max_entries - log->max_entries / 8 &&
+	       ring_fits(log, floor_pos(log), entry_sectors(log, bytes) + log->ring_sectors / 8);
+}
+
 /*
  * Forget the oldest entry; it lies at or below the checkpoint.  Records lie in
  * the order of their lowest index (see raftblk_log_ckpt_fill()), so everything

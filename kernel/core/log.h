@@ -153,6 +153,9 @@ int raftblk_log_append(struct raftblk_log *log, const struct raftblk_entry *e);
 /* Room for an entry of @bytes without raftblk_log_append() returning -ENOSPC? */
 bool raftblk_log_has_room(const struct raftblk_log *log, u32 bytes);
 
+/* Likewise, and then an eighth is left for what leaders have to append. */
+bool raftblk_log_has_spare_room(const struct raftblk_log *log, u32 bytes);
+
 /**
  * raftblk_log_cut() - remove the entries from @index on
  *

@@ -38,12 +38,18 @@ void raft_lead_noop(struct raft *r)
  * Entries that are not committed cannot be given up, by this leader or by the
  * next, and each new leader needs room for its no-op.  So data never takes more
  * than a quarter of the log before it is committed.
+ *
+ * And a member that starts knows only of its checkpoint that it is committed.  Were the
+ * log full above that when all members crash, or the only one, there would be no room
+ * for the no-op that commits the rest: so some is always left.
  */
 static bool raft_has_reserve(struct raft *r, u32 bytes)
 {
 	struct raftblk_log *log = r->log;
 	u64 from = log->tail_pos;
 
+	if (!raftblk_log_has_spare_room(log, bytes))
+		return false;
 	if (r->commit == log->last)
 		return true;
 	if (r->commit < log->staged)

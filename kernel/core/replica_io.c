@@ -149,7 +149,7 @@ static bool write_propose(struct raftblk_replica *rep, struct raftblk_req *req)
 		rep->ops.get(e.payload);
 	/* Not raftblk_replica_propose(): tracking looks at the request's place first. */
 	if (raft_propose(&rep->raft, rep->now, &e, &index)) {
-		if (!raftblk_log_has_room(&rep->log, e.bytes))
+		if (!raftblk_log_has_spare_room(&rep->log, e.bytes))
 			rep->ckpt_wanted = true;
 		if (e.payload)
 			rep->ops.put(e.payload);

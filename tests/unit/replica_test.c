@@ -190,6 +190,32 @@ REPLICA_TEST(restart, "what was committed is there after a crash, the owner is n
 	check(W1->rep.owner_node == 0);		/* nobody here has it open any more */
 }
 
+REPLICA_TEST(full_restart, "a crash with a full log leaves room to lead again")
+{
+	struct raftblk_req *last = NULL;
+	u32 i;
+
+	check(alone());
+	W1->hold = BIT_ACT(CKPT_WRITE);
+	for (i = 0; i < W_ENTRIES; i++) {
+		last = submit(W1, RAFTBLK_OP_ZERO, i % 16 * 8, 8, 0);
+		if (last->state == RAFTBLK_REQ_WAITING)
+			break;
+		ended(last, 0);
+	}
+	check(last->state == RAFTBLK_REQ_WAITING);
+	check(W1->rep.log.last - W1->rep.log.ckpt_index >= W_ENTRIES / 8 * 7);
+	raftblk_replica_stop(&W1->rep, now);
+	world_run(W1);
+	ended(last, -ESHUTDOWN);
+	world_crash(W1);
+	W1->hold = 0;
+	world_start(W1);
+	pass(1000);
+	check(raft_leads(&W1->rep.raft));
+	check(W1->rep.applied == W1->rep.log.last);
+}
+
 REPLICA_TEST(ring_full, "the ring is used over and over")
 {
 	u32 i;
