@@ -8,11 +8,29 @@
 /* The cursor is noted this many idle checkpoint times after the last one. */
 #define SAVE_FACTOR	8
 
+/*
+ * Chunks are those of the volume: members agree on its size, while their data areas may
+ * be larger.  A witness has none.
+ */
+u64 raftblk_chunk_count(const struct raftblk_replica *rep)
+{
+	u32 size = rep->vmap->chunk_sectors;
+
+	return rep->super.data_sectors ? div64_u64(rep->volume_sectors + size - 1, size) : 0;
+}
+
+/* The last one may be shorter. */
+u32 raftblk_chunk_nsect(const struct raftblk_replica *rep, u64 chunk)
+{
+	return min_t(u64, rep->vmap->chunk_sectors,
+		     rep->volume_sectors - raftblk_vmap_chunk_sector(rep->vmap, chunk));
+}
+
 bool raftblk_chunk_overlaps(const struct raftblk_replica *rep, u64 chunk,
 			    const struct raftblk_entry *e)
 {
 	return raftblk_entry_overlaps(e, raftblk_vmap_chunk_sector(rep->vmap, chunk),
-				      raftblk_vmap_chunk_nsect(rep->vmap, chunk));
+				      raftblk_chunk_nsect(rep, chunk));
 }
 
 /* Is an entry that touches the chunk on its way to the data area? */
@@ -98,6 +116,9 @@ static void receive_boundary(struct raftblk_replica *rep, const struct raftblk_m
 		raftblk_replica_track(rep);
 		return;
 	}
+	/* Nothing can change the size of a volume yet, so this is a broken peer. */
+	if (le64_to_cpu(b->volume_sectors) != rep->volume_sectors)
+		return;
 	if (raftblk_config_decode(&rep->work_config[0], &b->config))
 		return;
 	c->config = rep->work_config[0];
@@ -322,7 +343,7 @@ void raftblk_replica_progress(const struct raftblk_replica *rep,
 	p->incomplete = true;
 	p->source = rep->catchup.source;
 	p->cursor = raftblk_fetch_cursor(rep);
-	p->chunks = rep->vmap->nr_chunks;
+	p->chunks = raftblk_chunk_count(rep);
 	p->bytes = rep->catchup.bytes;
 }
 

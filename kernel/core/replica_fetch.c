@@ -35,7 +35,7 @@ void raftblk_fetch_start(struct raftblk_replica *rep, u64 cursor)
 	struct raftblk_catchup *c = &rep->catchup;
 
 	c->next = cursor;
-	c->all_listed = false;
+	c->all_listed = !raftblk_chunk_count(rep);
 	c->nr_list = 0;
 	c->list_ctx = 0;
 	c->list_at = 0;
@@ -120,7 +120,8 @@ static void source_change(struct raftblk_replica *rep)
 	for (i = 1; i <= config->nr; i++) {
 		u32 slot = (at + i + config->nr) % config->nr;
 
-		if (config->member[slot].id == rep->raft.id)
+		if (config->member[slot].id == rep->raft.id ||
+		    config->member[slot].flags & RAFTBLK_MEMBER_WITNESS)
 			continue;
 		if (!id)
 			id = config->member[slot].id;
@@ -204,6 +205,8 @@ static void questions_expire(struct raftblk_replica *rep)
 
 		if ((f->state == RAFTBLK_FETCH_ASK || f->state == RAFTBLK_FETCH_ASKED) &&
 		    rep->now >= f->until) {
+			/* Nothing waits for long for one that does not answer. */
+			f->drops = 0;
 			fetch_ask(rep, f, rep->now);
 			silent = true;
 		}
@@ -273,7 +276,7 @@ void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftbl
 
 	if (c->state != RAFTBLK_CATCHUP_FETCH || !c->list_ctx || m->ctx != c->list_ctx)
 		return;
-	if (!m->status && (m->chunk > rep->vmap->nr_chunks || m->chunk < c->next ||
+	if (!m->status && (m->chunk > raftblk_chunk_count(rep) || m->chunk < c->next ||
 			   (m->nr && le64_to_cpu(listed[0]) < c->next)))
 		return;
 	c->list_ctx = 0;
@@ -288,7 +291,7 @@ void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftbl
 	c->next = m->chunk;
 	c->all_listed = m->flags & RAFTBLK_MSG_F_END;
 	if (c->all_listed)
-		c->next = rep->vmap->nr_chunks;
+		c->next = raftblk_chunk_count(rep);
 }
 
 static struct raftblk_fetch *fetch_asked(struct raftblk_replica *rep, const struct raftblk_msg *m)
@@ -372,7 +375,7 @@ void raftblk_fetch_receive_data(struct raftblk_replica *rep, struct raftblk_msg 
 		return;
 	}
 	if (m->index < c->boundary ||
-	    blocks_bytes(raftblk_vmap_chunk_nsect(rep->vmap, f->chunk), le64_to_cpu(d->differ),
+	    blocks_bytes(raftblk_chunk_nsect(rep, f->chunk), le64_to_cpu(d->differ),
 			 le64_to_cpu(d->zero)) != m->bytes || !m->bytes != !m->payload)
 		return;
 	if (data_is_too_old(rep, f, m->index)) {
@@ -450,7 +453,7 @@ static void fetch_action(struct raftblk_replica *rep, u32 i, struct raftblk_acti
 	a->io.id = i;
 	a->io.chunk = f->chunk;
 	a->io.sector = raftblk_vmap_chunk_sector(rep->vmap, f->chunk);
-	a->io.nsect = raftblk_vmap_chunk_nsect(rep->vmap, f->chunk);
+	a->io.nsect = raftblk_chunk_nsect(rep, f->chunk);
 	a->io.hash = f->hash;
 }
 

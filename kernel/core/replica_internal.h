@@ -113,6 +113,8 @@ static inline u64 raftblk_catchup_patience(const struct raftblk_replica *rep)
 	return rep->raft.params.election_ns;
 }
 
+u64 raftblk_chunk_count(const struct raftblk_replica *rep);
+u32 raftblk_chunk_nsect(const struct raftblk_replica *rep, u64 chunk);
 bool raftblk_chunk_overlaps(const struct raftblk_replica *rep, u64 chunk,
 			    const struct raftblk_entry *e);
 bool raftblk_chunk_is_applying(struct raftblk_replica *rep, u64 chunk);

@@ -13,7 +13,8 @@ static u64 later(const struct raftblk_replica *rep, u64 at)
 
 static bool may_serve(const struct raftblk_replica *rep)
 {
-	return !rep->raft.incomplete && rep->catchup.state == RAFTBLK_CATCHUP_OFF;
+	return !rep->raft.incomplete && rep->catchup.state == RAFTBLK_CATCHUP_OFF &&
+	       rep->super.data_sectors;
 }
 
 static void serve_free(struct raftblk_replica *rep, struct raftblk_serve *s)
@@ -73,7 +74,7 @@ static void receive_fetch(struct raftblk_replica *rep, const struct raftblk_msg 
 	const struct raftblk_wire_fetch *f = m->body;
 	u32 i;
 
-	if (!s || s->state != RAFTBLK_SERVE_FREE || m->chunk >= rep->vmap->nr_chunks)
+	if (!s || s->state != RAFTBLK_SERVE_FREE || m->chunk >= raftblk_chunk_count(rep))
 		return;
 	memset(s, 0, sizeof(*s));
 	s->state = RAFTBLK_SERVE_WAITING;
@@ -189,7 +190,7 @@ bool raftblk_serve_next(struct raftblk_replica *rep, struct raftblk_action *a)
 		a->io.id = i;
 		a->io.chunk = s->chunk;
 		a->io.sector = raftblk_vmap_chunk_sector(rep->vmap, s->chunk);
-		a->io.nsect = raftblk_vmap_chunk_nsect(rep->vmap, s->chunk);
+		a->io.nsect = raftblk_chunk_nsect(rep, s->chunk);
 		a->io.zeroed = s->zeroed;
 		a->io.hash = s->hash;
 		return true;
@@ -274,6 +275,7 @@ static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg 
 	const struct raftblk_vmap *v = rep->vmap;
 	__le64 *listed = rep->catchup.body.listed;
 	u64 chunk = rep->peer[slot].list_from;
+	u64 end = raftblk_chunk_count(rep);
 
 	raftblk_replica_msg(rep, m, RAFTBLK_MSG_LIST_RESP, slot);
 	m->ctx = rep->peer[slot].list_ctx;
@@ -281,11 +283,11 @@ static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg 
 		m->status = EAGAIN;
 		return;
 	}
-	for (; chunk < v->nr_chunks && m->nr < RAFTBLK_LIST_MAX; chunk++)
+	for (; chunk < end && m->nr < RAFTBLK_LIST_MAX; chunk++)
 		if (raftblk_vmap_chunk_version(v, chunk) > rep->peer[slot].list_above)
 			listed[m->nr++] = cpu_to_le64(chunk);
 	m->chunk = chunk;
-	if (chunk >= v->nr_chunks)
+	if (chunk >= end)
 		m->flags = RAFTBLK_MSG_F_END;
 	m->body = listed;
 	m->body_bytes = m->nr * sizeof(*listed);

@@ -13,11 +13,9 @@ void raftblk_vmap_init(struct raftblk_vmap *v, const struct raftblk_super *s, u6
 	memset(v, 0, sizeof(*v));
 	/* Not the volume's UUID: a disk that joined again has blocks of its earlier life. */
 	memcpy(v->uuid, s->incarnation, sizeof(v->uuid));
-	v->sectors = s->data_sectors;
 	v->extent_sectors = s->extent_sectors;
 	v->chunk_sectors = min_t(u32, s->extent_sectors, RAFTBLK_CHUNK_SECTORS);
 	v->nr_extents = raftblk_vmap_nr_extents(s);
-	v->nr_chunks = div64_u64(v->sectors + v->chunk_sectors - 1, v->chunk_sectors);
 	v->nr_blocks = raftblk_vmap_nr_blocks(s);
 	v->version = version;
 	v->block = block;

@@ -38,10 +38,9 @@ struct raftblk_vmap_block {
 /**
  * struct raftblk_vmap - see above
  * @uuid: stamped on map blocks: incarnation of the member's disk
- * @sectors: of the data area
  * @extent_sectors: a power of two
  * @chunk_sectors: likewise, at most an extent
- * @nr_extents, @nr_chunks, @nr_blocks: how many there are
+ * @nr_extents, @nr_blocks: how many there are
  * @version: of each extent, 0: never written
  * @block: state of each block
  * @nr_dirty: blocks that are dirty
@@ -50,11 +49,9 @@ struct raftblk_vmap_block {
  */
 struct raftblk_vmap {
 	u8 uuid[16];
-	u64 sectors;
 	u32 extent_sectors;
 	u32 chunk_sectors;
 	u64 nr_extents;
-	u64 nr_chunks;
 	u32 nr_blocks;
 	u64 *version;
 	struct raftblk_vmap_block *block;
@@ -130,12 +127,6 @@ u32 raftblk_vmap_next_dirty(const struct raftblk_vmap *v, u32 from);
 static inline u64 raftblk_vmap_chunk_sector(const struct raftblk_vmap *v, u64 chunk)
 {
 	return chunk * v->chunk_sectors;
-}
-
-/* The last chunk may be shorter. */
-static inline u32 raftblk_vmap_chunk_nsect(const struct raftblk_vmap *v, u64 chunk)
-{
-	return min_t(u64, v->chunk_sectors, v->sectors - raftblk_vmap_chunk_sector(v, chunk));
 }
 
 #endif /* RAFTBLK_VMAP_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Catch-up: chunks read, compared and written on a machine's disk. */
+/* Catch-up: the version map, and chunks read, compared and written, on a machine's disk. */
 #include "sim.h"
 
 /* Any good hash will do; 0 says "not known". */
@@ -177,5 +177,27 @@ void chunk_serve(struct node *n, const struct raftblk_chunk_io *io)
 	op->a = io->nsect * SECTOR;
 	memcpy(op->buf + op->a, &q, sizeof(q));
 	disk_add(op, n->super.data_start + io->sector, io->nsect, 0);
+	disk_submit(op);
+}
+
+/* ---- the version map ---- */
+
+static void vmap_written(struct disk_op *op)
+{
+	struct node *n = op->node;
+
+	io_end(op);
+	raftblk_replica_vmap_written(&n->rep, node_now(n), 0);
+	node_run(n);
+}
+
+void vmap_write(struct node *n, u32 block)
+{
+	struct disk_op *op = io_new(n, DISK_WRITE, RAFTBLK_META_BYTES, vmap_written);
+	u64 generation = raftblk_vmap_encode(&n->vmap, block, op->buf);
+
+	COUNT(map_writes);
+	disk_add(op, raftblk_vmap_sector(&n->super, block, generation),
+		 RAFTBLK_META_BYTES / SECTOR, 0);
 	disk_submit(op);
 }

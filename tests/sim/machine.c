@@ -13,11 +13,14 @@ struct node *node_by_id(u32 id)
 }
 
 #define VMAP_SECTORS	64
+#define DATA_MORE	24
+#define MAX_EXTENTS	(sim.set.volume_sectors + SIM_NODES * DATA_MORE)
 
 /* Behind everything else. */
 static u64 vmap_start(void)
 {
-	return round_up(sim.set.ring_start + sim.set.ring_sectors + sim.set.volume_sectors, 8ULL);
+	return round_up(sim.set.ring_start + sim.set.ring_sectors + sim.set.volume_sectors +
+			SIM_NODES * DATA_MORE, 8ULL);
 }
 
 void node_make(struct node *n, u32 slot)
@@ -31,7 +34,7 @@ void node_make(struct node *n, u32 slot)
 	INIT_LIST_HEAD(&n->payloads);
 	INIT_LIST_HEAD(&n->ops);
 	INIT_LIST_HEAD(&n->waits);
-	n->versions = calloc(s->volume_sectors, sizeof(*n->versions));
+	n->versions = calloc(MAX_EXTENTS, sizeof(*n->versions));
 	n->vmap_blocks = calloc(VMAP_SECTORS, sizeof(*n->vmap_blocks));
 	n->table = calloc(s->max_entries, sizeof(*n->table));
 	n->applied_set = calloc(s->max_entries, sizeof(*n->applied_set));
@@ -90,6 +93,9 @@ static void super_fill(struct node *n)
 	s->ring_sectors = sim.set.ring_sectors;
 	s->data_start = s->ring_start + s->ring_sectors;
 	s->data_sectors = sim.set.volume_sectors;
+	/* the volume is not larger for that */
+	if (sim.set.params.catchup)
+		s->data_sectors += n->slot * DATA_MORE;
 	s->volume_sectors = sim.set.volume_sectors;
 	s->log_align = sim.set.log_align;
 	s->max_entries = sim.set.max_entries;
@@ -178,7 +184,7 @@ static void vmap_read(struct node *n, u64 applied)
 	u8 even[RAFTBLK_META_BYTES], odd[RAFTBLK_META_BYTES];
 	u32 i;
 
-	memset(n->versions, 0, sim.set.volume_sectors * sizeof(*n->versions));
+	memset(n->versions, 0, MAX_EXTENTS * sizeof(*n->versions));
 	memset(n->vmap_blocks, 0, VMAP_SECTORS * sizeof(*n->vmap_blocks));
 	raftblk_vmap_init(&n->vmap, &n->super, n->versions, n->vmap_blocks);
 	for (i = 0; n->super.vmap_start && i < n->vmap.nr_blocks; i++)

@@ -343,26 +343,6 @@ static void do_flush(struct node *n)
 	disk_submit(op);
 }
 
-static void vmap_written(struct disk_op *op)
-{
-	struct node *n = op->node;
-
-	io_end(op);
-	raftblk_replica_vmap_written(&n->rep, node_now(n), 0);
-	node_run(n);
-}
-
-static void do_vmap_write(struct node *n, u32 block)
-{
-	struct disk_op *op = io_new(n, DISK_WRITE, RAFTBLK_META_BYTES, vmap_written);
-	u64 generation = raftblk_vmap_encode(&n->vmap, block, op->buf);
-
-	COUNT(map_writes);
-	disk_add(op, raftblk_vmap_sector(&n->super, block, generation),
-		 RAFTBLK_META_BYTES / SECTOR, 0);
-	disk_submit(op);
-}
-
 static void read_done(struct disk_op *op)
 {
 	struct node *n = op->node;
@@ -517,7 +497,7 @@ static void node_do(struct node *n, struct raftblk_action *a)
 		do_event(n, a);
 		break;
 	case RAFTBLK_ACT_VMAP_WRITE:
-		do_vmap_write(n, a->block);
+		vmap_write(n, a->block);
 		break;
 	case RAFTBLK_ACT_CHUNK_READ:
 		chunk_read(n, &a->io);

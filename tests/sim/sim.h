@@ -366,10 +366,11 @@ void payload_get(struct raftblk_payload *p);
 void payload_put(struct raftblk_payload *p);
 void *payload_map(struct raftblk_payload *p);
 
-/* ---- chunk.c: chunks for catch-up ---- */
+/* ---- chunk.c: version map and chunks ---- */
 
 void chunk_read(struct node *n, const struct raftblk_chunk_io *io);
 void chunk_write(struct node *n, const struct raftblk_chunk_io *io);
+void vmap_write(struct node *n, u32 block);
 void chunk_serve(struct node *n, const struct raftblk_chunk_io *io);
 
 /* ---- client.c: what uses the device ---- */

@@ -116,6 +116,7 @@ void world_make(u32 id, u32 voters)
 	w->super.volume_sectors = W_VOLUME;
 	w->super.log_align = 512;
 	w->super.max_entries = W_ENTRIES;
+	w->super.extent_sectors = W_EXTENT;
 	w->ckpt[0].volume_sectors = W_VOLUME;
 	for (i = 0; i < voters; i++) {
 		c->member[i].id = i + 1;
@@ -136,10 +137,13 @@ void world_start(struct world *w)
 	u32 i;
 
 	w->slot = calloc(W_ENTRIES, sizeof(*w->slot));
+	memset(w->version, 0, sizeof(w->version));
+	memset(&w->vmap_block, 0, sizeof(w->vmap_block));
+	raftblk_vmap_init(&w->vmap, &w->super, w->version, &w->vmap_block);
 	w->nr_held = 0;
 	w->up = true;
 	check(!raftblk_replica_init(&w->rep, &w->super, &w->vote[v], &w->ckpt[c], &w->params,
-				    &ops, w->slot, &rd, NULL, now, 12345 + w->id, &w->found));
+				    &ops, w->slot, &rd, &w->vmap, now, 12345 + w->id, &w->found));
 	for (i = 1; i < ARRAY_SIZE(world); i++)
 		if (world[i].up && i != w->id)
 			raftblk_replica_connected(&world[i].rep, now, w->id);
@@ -230,6 +234,47 @@ static void log_read(struct world *w, const struct raftblk_action *a, int status
 	raftblk_replica_log_read(&w->rep, now, a->index, a->entry.term, p, status);
 }
 
+/* The map is not read back here: only the core's part in it is of interest. */
+static void vmap_write(struct world *w, u32 block)
+{
+	u8 buf[RAFTBLK_META_BYTES];
+
+	raftblk_vmap_encode(&w->vmap, block, buf);
+}
+
+static void chunk_write(struct world *w, const struct raftblk_chunk_io *io)
+{
+	const u8 *from = io->payload ? io->payload->data : NULL;
+	u32 i;
+
+	for (i = 0; i < io->nsect / 8; i++) {
+		u8 *to = w->data + (io->sector + i * 8) * 512;
+
+		if (!(io->differ & (1ULL << i)))
+			continue;
+		if (io->zero & (1ULL << i)) {
+			memset(to, 0, 4096);
+			continue;
+		}
+		memcpy(to, from, 4096);
+		from += 4096;
+	}
+}
+
+/* Everything differs. */
+static void chunk_serve(struct world *w, const struct raftblk_chunk_io *io, int status)
+{
+	struct raftblk_chunk_diff d = { .differ = (1ULL << (io->nsect / 8)) - 1 };
+
+	if (!status) {
+		d.bytes = io->nsect * 512;
+		d.payload = world_payload(d.bytes, 0);
+		memcpy(d.payload->data, w->data + io->sector * 512, d.bytes);
+		d.crc = raftblk_crc(d.payload->data, d.bytes);
+	}
+	raftblk_replica_chunk_served(&w->rep, now, io->id, &d, status);
+}
+
 static void complete(struct world *w, struct raftblk_action *a)
 {
 	int status = w->fail & (1U << a->type) ? -EIO : 0;
@@ -264,6 +309,20 @@ static void complete(struct world *w, struct raftblk_action *a)
 	case RAFTBLK_ACT_READ:
 		fill_read(w, a->req);
 		raftblk_replica_read_done(&w->rep, now, a->req, status);
+		break;
+	case RAFTBLK_ACT_VMAP_WRITE:
+		raftblk_replica_vmap_written(&w->rep, now, status);
+		break;
+	case RAFTBLK_ACT_CHUNK_READ:
+		memset(a->io.hash, 1, RAFTBLK_CHUNK_BLOCKS * sizeof(*a->io.hash));
+		raftblk_replica_chunk_read(&w->rep, now, a->io.id);
+		break;
+	case RAFTBLK_ACT_CHUNK_WRITE:
+		chunk_write(w, &a->io);
+		raftblk_replica_chunk_written(&w->rep, now, a->io.id, status);
+		break;
+	case RAFTBLK_ACT_CHUNK_SERVE:
+		chunk_serve(w, &a->io, status);
 		break;
 	default:
 		break;
@@ -300,14 +359,17 @@ static void deliver(struct world *from, const struct raftblk_msg *sent)
 
 	if (from->nr_msg < W_MSGS)
 		from->msg[from->nr_msg++] = *sent;
-	if (!to || !to->up || to->cut || from->cut)
+	if (!to || !to->up || to->cut || from->cut) {
+		if (m.payload)
+			payload_put(m.payload);
 		return;
-	for (i = 0; i < m.nr; i++) {
+	}
+	for (i = 0; m.type == RAFTBLK_MSG_APPEND && i < m.nr; i++) {
 		ent[i] = *raftblk_log_entry(&from->rep.log, m.index + 1 + i);
 		if (ent[i].payload)
 			payload_get(ent[i].payload);
 	}
-	m.ent = ent;
+	m.ent = m.type == RAFTBLK_MSG_APPEND ? ent : NULL;
 	raftblk_replica_receive(&to->rep, now, &m);
 }
 
@@ -341,6 +403,9 @@ static void act(struct world *w, struct raftblk_action *a)
 	case RAFTBLK_ACT_APPLY:
 		if (a->entry.payload)
 			payload_get(a->entry.payload);
+		break;
+	case RAFTBLK_ACT_VMAP_WRITE:
+		vmap_write(w, a->block);
 		break;
 	default:
 		break;

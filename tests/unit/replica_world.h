@@ -13,6 +13,7 @@
 #define W_RING_SECTORS	4096
 #define W_VOLUME	2048
 #define W_ENTRIES	1024
+#define W_EXTENT	64
 #define W_MSGS		4096
 #define W_HELD		128
 #define MS		RAFTBLK_NSEC_PER_MSEC
@@ -44,6 +45,9 @@ struct world {
 	struct raftblk_super super;
 	struct raftblk_replica_params params;
 	struct raftblk_entry *slot;
+	struct raftblk_vmap vmap;
+	u64 version[W_VOLUME / W_EXTENT];
+	struct raftblk_vmap_block vmap_block;
 	u8 ring[W_RING_SECTORS * 512];
 	u8 data[W_VOLUME * 512];
 	struct raftblk_vote vote[2];

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Catch-up: one member whose peers the test plays, and a whole one between worlds. */
+#include "replica_world.h"
+#include "../../kernel/core/wire.h"
+
+static void tell(struct raftblk_msg m, u32 from)
+{
+	m.from = from;
+	m.to = 1;
+	m.term = m.term ? m.term : W1->rep.raft.term;
+	raftblk_replica_receive(&W1->rep, now, &m);
+	world_run(W1);
+}
+
+/* The newest message of this type that W1 sent, or one of type 0. */
+static struct raftblk_msg sent(u8 type)
+{
+	u32 i;
+
+	for (i = W1->nr_msg; i; i--)
+		if (W1->msg[i - 1].type == type)
+			return W1->msg[i - 1];
+	return (struct raftblk_msg){ };
+}
+
+/* W1 of three follows 2, and has @nr entries that write to sector 0, all committed. */
+static void follow(u32 nr)
+{
+	struct raftblk_entry ent[8] = { };
+	u32 i;
+
+	world_make(1, 3);
+	W1->params.catchup = true;
+	world_start(W1);
+	for (i = 0; i < nr; i++)
+		ent[i] = (struct raftblk_entry){ .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = 1, .nr = nr, .ent = ent,
+				   .commit = nr }, 2);
+	check(W1->rep.applied == nr);
+}
+
+static void behind(void)
+{
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT,
+				   .flags = RAFTBLK_MSG_F_BEHIND }, 2);
+}
+
+static void boundary(u64 index)
+{
+	struct raftblk_wire_boundary b = { .volume_sectors = cpu_to_le64(W_VOLUME) };
+
+	raftblk_config_encode(&W1->rep.raft.config, &b.config);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_CATCHUP_RESP, .index = index, .log_term = 1,
+				   .ctx = sent(RAFTBLK_MSG_CATCHUP_REQ).ctx, .body = &b,
+				   .body_bytes = sizeof(b) }, 2);
+}
+
+static void list(const __le64 *chunk, u32 nr)
+{
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_LIST_RESP, .flags = RAFTBLK_MSG_F_END,
+				   .ctx = sent(RAFTBLK_MSG_LIST_REQ).ctx, .nr = nr,
+				   .chunk = W_VOLUME / W_EXTENT, .body = chunk,
+				   .body_bytes = nr * 8 }, 3);
+}
+
+static void data(u64 chunk, u64 tag, u8 fill)
+{
+	struct raftblk_wire_data d = { .version = cpu_to_le64(tag), .differ = cpu_to_le64(1) };
+
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_DATA, .chunk = chunk, .index = tag,
+				   .ctx = sent(RAFTBLK_MSG_FETCH).ctx, .body = &d,
+				   .body_bytes = sizeof(d), .bytes = 4096,
+				   .payload = world_payload(4096, fill) }, 3);
+}
+
+/* The entry behind the boundary: zeros to the first sector. */
+static void entry_51(u64 commit)
+{
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 50, .log_term = 1, .nr = 1,
+				   .ent = &e, .commit = commit }, 2);
+}
+
+static u32 acks_sent(void)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < W1->nr_msg; i++)
+		n += W1->msg[i].type == RAFTBLK_MSG_APPEND_RESP;
+	return n;
+}
+
+REPLICA_TEST(boundary_known, "a leader that is mistaken about who is behind is told so")
+{
+	u32 acks;
+
+	follow(5);
+	behind();
+	check(sent(RAFTBLK_MSG_CATCHUP_REQ).type);
+	acks = acks_sent();
+	boundary(4);
+	check(!W1->rep.raft.incomplete && W1->rep.log.last == 5 && W1->rep.log.first == 1);
+	check(acks_sent() == acks + 1 && sent(RAFTBLK_MSG_APPEND_RESP).index == 5);
+	check(!sent(RAFTBLK_MSG_APPEND_RESP).flags);
+}
+
+REPLICA_TEST(boundary_stale, "a boundary that another leader named is void")
+{
+	follow(3);
+	behind();
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = 2 }, 3);
+	W1->rep.raft.behind = true;
+	boundary(50);		/* from 2, which does not lead any more */
+	check(!W1->rep.raft.incomplete && W1->rep.log.last == 3);
+}
+
+REPLICA_TEST(catchup_begins, "nothing is given up before the disk says so")
+{
+	follow(3);
+	behind();
+	W1->hold = BIT_ACT(CKPT_WRITE);
+	boundary(50);
+	check(W1->rep.raft.incomplete);	/* it may be on disk: no way back */
+	check(W1->rep.log.last == 3);
+	check(W1->count[RAFTBLK_ACT_CHUNK_WRITE] == 0 && !sent(RAFTBLK_MSG_LIST_REQ).type);
+	W1->hold = 0;
+	world_complete(W1, 0);
+	check(W1->rep.log.first == 51 && W1->rep.log.last == 50 && W1->rep.applied == 50);
+	check(sent(RAFTBLK_MSG_APPEND_RESP).index == 50);
+	check(sent(RAFTBLK_MSG_APPEND_RESP).flags & RAFTBLK_MSG_F_INCOMPLETE);
+	check(sent(RAFTBLK_MSG_LIST_REQ).index == 50);
+	/* It does not campaign, however long nobody leads it. */
+	W1->nr_msg = 0;
+	pass(10000);
+	check(!sent(RAFTBLK_MSG_PREVOTE_REQ).type);
+}
+
+REPLICA_TEST(catchup_restart, "a member that was catching up goes on after a crash")
+{
+	follow(3);
+	behind();
+	boundary(50);
+	world_crash(W1);
+	W1->nr_msg = 0;
+	world_start(W1);
+	check(W1->rep.raft.incomplete && W1->rep.raft.boundary == 50);
+	check(W1->rep.log.last == 50 && W1->rep.catchup.base == 0);
+	check(sent(RAFTBLK_MSG_LIST_REQ).index == 50);
+}
+
+REPLICA_TEST(catchup_tag, "content older than what was applied is asked for again")
+{
+	const __le64 chunk = 0;
+
+	follow(3);
+	behind();
+	boundary(50);
+	list(&chunk, 1);
+	check(sent(RAFTBLK_MSG_FETCH).chunk == 0 && sent(RAFTBLK_MSG_FETCH).body_bytes);
+	entry_51(51);
+	check(W1->rep.applied == 51);
+	data(0, 50, 0x77);	/* read before entry 51 */
+	check(W1->count[RAFTBLK_ACT_CHUNK_WRITE] == 0);
+	check(sent(RAFTBLK_MSG_FETCH).index == 51);
+	data(0, 52, 0x78);
+	check(W1->count[RAFTBLK_ACT_CHUNK_WRITE] == 1 && W1->data[512] == 0x78);
+	/* Not complete before 52 is applied, which the chunk shows already. */
+	pass(100);
+	check(W1->rep.raft.incomplete);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .sent_at = 1 }, 2);
+	check(sent(RAFTBLK_MSG_HEARTBEAT_RESP).commit == 52);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 51, .log_term = 1, .nr = 1,
+				   .ent = &(struct raftblk_entry){ .op = RAFTBLK_OP_NOOP,
+								   .term = 1 },
+				   .commit = 52 }, 2);
+	check(!W1->rep.raft.incomplete && W1->rep.ckpt.applied_index == 52);
+	check(!(sent(RAFTBLK_MSG_APPEND_RESP).flags & RAFTBLK_MSG_F_INCOMPLETE));
+}
+
+REPLICA_TEST(catchup_excludes, "an apply waits while content is written, and the other way round")
+{
+	const __le64 chunk = 0;
+
+	follow(3);
+	behind();
+	boundary(50);
+	list(&chunk, 1);
+	W1->hold = BIT_ACT(CHUNK_WRITE) | BIT_ACT(APPLY);
+	data(0, 60, 0x77);
+	check(W1->nr_held == 1);
+	entry_51(51);
+	check(W1->nr_held == 1 && W1->rep.applying == 0);
+	world_complete(W1, 0);
+	check(W1->nr_held == 1 && W1->rep.applying == 1);
+}
+
+REPLICA_TEST(catchup_malformed, "content that does not fit the chunk is not taken")
+{
+	const __le64 chunk = 0;
+	struct raftblk_wire_data d = { .version = cpu_to_le64(50), .differ = cpu_to_le64(1ULL << 8) };
+	struct raftblk_msg m = { .type = RAFTBLK_MSG_DATA, .index = 50, .body = &d,
+				 .body_bytes = sizeof(d), .bytes = 4096 };
+
+	follow(3);
+	behind();
+	boundary(50);
+	list(&chunk, 1);
+	m.ctx = sent(RAFTBLK_MSG_FETCH).ctx;
+	m.payload = world_payload(4096, 1);
+	tell(m, 3);		/* a block behind the end of the chunk */
+	d.differ = cpu_to_le64(3);
+	m.payload = world_payload(4096, 1);
+	tell(m, 3);		/* two blocks, content of one */
+	check(W1->count[RAFTBLK_ACT_CHUNK_WRITE] == 0);
+	data(0, 49, 1);		/* below the boundary */
+	check(W1->count[RAFTBLK_ACT_CHUNK_WRITE] == 0);
+	data(0, 50, 1);
+	check(W1->count[RAFTBLK_ACT_CHUNK_WRITE] == 1);
+}
+
+REPLICA_TEST(serve_state, "what is served is the state at one index")
+{
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+
+	follow(3);
+	W1->hold = BIT_ACT(APPLY) | BIT_ACT(CHUNK_SERVE);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
+				   .ent = &e, .commit = 4 }, 2);
+	check(W1->nr_held == 1);	/* entry 4 is on its way */
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_FETCH, .index = 3, .ctx = 7 }, 3);
+	check(W1->nr_held == 1);
+	world_complete(W1, 0);
+	check(W1->nr_held == 1 && world_held(W1, RAFTBLK_ACT_CHUNK_SERVE, 0) == 0);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 4, .log_term = 1, .nr = 1,
+				   .ent = &e, .commit = 5 }, 2);
+	check(W1->rep.applying == 0);	/* entry 5 waits until it is read */
+	world_complete(W1, 0);
+	check(sent(RAFTBLK_MSG_DATA).ctx == 7 && sent(RAFTBLK_MSG_DATA).index == 4);
+	check(W1->rep.applying == 1);
+}
+
+REPLICA_TEST(catchup_whole, "a member that was away for more than the log gets all of it")
+{
+	struct raftblk_open open;
+	u32 i;
+
+	for (i = 1; i <= 3; i++) {
+		world_make(i, 3);
+		world[i].params.catchup = true;
+	}
+	world_start(W1);
+	world_start(W2);
+	world_start(W3);
+	lead(W1);
+	check(open_now(W1, &open) == 0);
+	ended(submit(W1, RAFTBLK_OP_WRITE, 100, 8, 1), 0);
+	pass(1000);
+	world_crash(W3);
+	for (i = 0; i < 1500; i++) {
+		ended(submit(W1, RAFTBLK_OP_WRITE, i % 16 * 8, 8, i), 0);
+		if (i % 100 == 0)
+			pass(600);
+	}
+	check(W1->rep.log.first > 1000);
+	world_start(W3);
+	pass(3000);
+	check(events(W3, RAFTBLK_EVENT_CATCHUP_BEGIN) == 1);
+	check(events(W3, RAFTBLK_EVENT_CATCHUP_END) == 1);
+	check(!W3->rep.raft.incomplete && W3->rep.applied == W1->rep.applied);
+	check(!memcmp(W1->data, W3->data, sizeof(W1->data)));
+	check(!memcmp(W1->version, W3->version, sizeof(W1->version)));
+	check(W3->rep.catchup.done <= 4);	/* of 32 chunks only those that changed */
+}
