@@ -62,7 +62,13 @@ void raftblk_catchup_init(struct raftblk_replica *rep)
 		return;
 	}
 	raft_incomplete(&rep->raft, rep->now, ckpt->boundary_index, ckpt->boundary_term);
-	rep->raft.seen_commit = max(ckpt->boundary_index, ckpt->tag_index);
+	/*
+	 * What was applied anywhere is committed.  Not only for the sake of the leader:
+	 * no content is taken that is older than the version of its extent, so somebody
+	 * has to apply that again.
+	 */
+	rep->raft.seen_commit = max(rep->raft.seen_commit, ckpt->tag_index);
+	rep->raft.seen_commit = max(rep->raft.seen_commit, raftblk_vmap_newest(rep->vmap));
 	c->state = RAFTBLK_CATCHUP_FETCH;
 	c->boundary = ckpt->boundary_index;
 	c->boundary_term = ckpt->boundary_term;

@@ -48,6 +48,16 @@ void raftblk_vmap_set(struct raftblk_vmap *v, u64 sector, u32 nsect, u64 index)
 		extent_raise(v, extent, index);
 }
 
+u64 raftblk_vmap_newest(const struct raftblk_vmap *v)
+{
+	u64 newest = 0;
+	u64 i;
+
+	for (i = 0; i < v->nr_extents; i++)
+		newest = max(newest, v->version[i]);
+	return newest;
+}
+
 static u64 chunk_extent(const struct raftblk_vmap *v, u64 chunk)
 {
 	return div64_u64(chunk * v->chunk_sectors, v->extent_sectors);

@@ -115,6 +115,9 @@ u64 raftblk_vmap_encode(struct raftblk_vmap *v, u32 block, void *buf);
 /* An entry at @index changes these sectors. */
 void raftblk_vmap_set(struct raftblk_vmap *v, u64 sector, u32 nsect, u64 index);
 
+/* The highest version of all. */
+u64 raftblk_vmap_newest(const struct raftblk_vmap *v);
+
 /* Version of the extent that a chunk lies in. */
 u64 raftblk_vmap_chunk_version(const struct raftblk_vmap *v, u64 chunk);
 

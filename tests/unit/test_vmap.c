@@ -87,6 +87,7 @@ TEST(vmap_versions, "vmap: versions only go up, in every extent that is touched"
 	CHECK_EQ(version[1], 9);
 	CHECK_EQ(raftblk_vmap_chunk_version(&map, 2), 9);
 	CHECK_EQ(map.nr_dirty, 1);
+	CHECK_EQ(raftblk_vmap_newest(&map), 9);
 	raftblk_vmap_set(&map, (u64)(EXTENTS - 1) * 1024 + 7, 1, 8);
 	CHECK_EQ(version[EXTENTS - 1], 8);
 	CHECK_EQ(map.nr_dirty, 2);
