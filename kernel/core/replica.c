@@ -277,7 +277,10 @@ static void receive_own(struct raftblk_replica *rep, struct raftblk_msg *m)
 {
 	int slot = raftblk_config_find(&rep->raft.config, m->from);
 
-	if (slot < 0 || m->from == rep->raft.id)
+	if (m->from == rep->raft.id)
+		return;
+	/* Who leads may have joined after our configuration was made. */
+	if (slot < 0 && (m->type != RAFTBLK_MSG_CATCHUP_RESP || m->from != rep->raft.leader))
 		return;
 	switch (m->type) {
 	case RAFTBLK_MSG_READ_REQ:

@@ -375,16 +375,33 @@ void raftblk_catchup_receive(struct raftblk_replica *rep, u32 slot, struct raftb
 	}
 }
 
+/*
+ * Slot of the leader, which may be the guest: a member that was away while others joined
+ * learns of them only from the log that it cannot be sent any more.
+ */
+static int leader_slot(const struct raftblk_replica *rep)
+{
+	const struct raft *r = &rep->raft;
+
+	if (r->leader && r->leader == r->guest)
+		return r->config.nr;
+	return raftblk_replica_leader_slot(rep);
+}
+
 static bool poll_boundary_req(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m)
 {
 	struct raftblk_catchup *c = &rep->catchup;
-	int leader = raftblk_replica_leader_slot(rep);
+	int leader = leader_slot(rep);
 
 	if (!wants_boundary(rep) || rep->now < c->ask_at || leader < 0 || !(ready & (1U << leader)))
 		return false;
 	c->ask_ctx = ++c->ctx;
 	c->ask_at = rep->now + RAFTBLK_ASK_NS;
-	raftblk_replica_msg(rep, m, RAFTBLK_MSG_CATCHUP_REQ, leader);
+	memset(m, 0, sizeof(*m));
+	m->type = RAFTBLK_MSG_CATCHUP_REQ;
+	m->from = rep->raft.id;
+	m->to = rep->raft.leader;
+	m->term = rep->raft.term;
 	m->ctx = c->ask_ctx;
 	m->index = rep->raft.incomplete ? c->base : rep->ckpt.applied_index;
 	return true;

@@ -51,7 +51,8 @@ static void boot_again(struct event *ev)
 {
 	struct node *n = ev->arg;
 
-	if (n->left_out)
+	/* left out for now; or all have stopped for good */
+	if (n->left_out || sim.final)
 		return;
 	/* a clean stop may still be under way */
 	if (n->stopping)
@@ -108,6 +109,19 @@ static bool may_rot(const struct node *n, u32 bad, u32 live)
 	return bad + 1 <= (live - 1) / 2;
 }
 
+/*
+ * Does another member count in what is left?  In the middle of a change of membership the
+ * newest voter may have nothing yet.
+ */
+static bool backs(const struct node *n, const struct node *m)
+{
+	int slot = raftblk_config_find(&n->config, m->id);
+
+	return m->dur_last >= n->disk_ckpt_index && !m->incomplete &&
+	       slot >= 0 && raftblk_member_votes(&n->config.member[slot]) &&
+	       !raftblk_config_is_joint(&n->config);
+}
+
 static void rot(struct node *n)
 {
 	u64 i, pick = 0, found = 0;
@@ -117,7 +131,7 @@ static void rot(struct node *n)
 
 	for_each_node(m) {
 		bad += m->exists && m != n && m->scarred;
-		live += m->exists && !m->behind;
+		live += m->exists && !m->behind && backs(n, m);
 	}
 	if (!may_rot(n, bad, live))
 		return;

@@ -115,6 +115,21 @@ REPLICA_TEST(boundary_stale, "a boundary that another leader named is void")
 	check(!W1->rep.raft.incomplete && W1->rep.log.last == 3);
 }
 
+REPLICA_TEST(boundary_guest, "a leader that joined while this member was away is asked as well")
+{
+	struct raftblk_wire_boundary b = { .volume_sectors = cpu_to_le64(W_VOLUME) };
+
+	follow(3);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = 2,
+				   .flags = RAFTBLK_MSG_F_BEHIND }, 4);
+	check(sent(RAFTBLK_MSG_CATCHUP_REQ).to == 4);
+	raftblk_config_encode(&W1->rep.raft.config, &b.config);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_CATCHUP_RESP, .index = 50, .log_term = 1,
+				   .ctx = sent(RAFTBLK_MSG_CATCHUP_REQ).ctx, .body = &b,
+				   .body_bytes = sizeof(b) }, 4);
+	check(W1->rep.raft.incomplete && W1->rep.log.first == 51);
+}
+
 REPLICA_TEST(catchup_begins, "nothing is given up before the disk says so")
 {
 	follow(3);
