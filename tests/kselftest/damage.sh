@@ -59,6 +59,7 @@ refused "both checkpoints rotten" "neither checkpoint slot reads well"
 
 # As after a crash: entries in the log above the last checkpoint.
 up /dev/vda vol
+soon "quiet" ckpt_reaches vol
 inject vol flush 1
 noise $TMP/more 65536 1
 must put $TMP/more 65536

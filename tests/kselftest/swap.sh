@@ -4,6 +4,8 @@
 # klog: ^Adding \d+k swap on /dev/raftblk0\.
 . ./lib.sh
 
+[ -e /proc/swaps ] || skip_all "no CONFIG_SWAP"
+
 create vol /dev/vdd --log-size 16M --size 128M
 SWAP=$BD
 must mkswap "$SWAP"
