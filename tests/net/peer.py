@@ -325,8 +325,19 @@ def identity(args):
     """Authenticated, but not whom it says, or not whom it means."""
     refused(Peer(args), [errno.ESTALE], incarnation=os.urandom(16))
     refused(Peer(args), [errno.EREMCHG], to=args.to + 100)
-    refused(Peer(args), [errno.EAGAIN], id=args.id + 1000)
     refused(Peer(args), [errno.EINVAL], id=args.to)
+
+
+@case
+def newcomer(args):
+    """Has the key and an id not given out yet: let in, but a working leader stays."""
+    p = Peer(args).connect()
+    p.handshake(id=args.id + 1000)
+    p.send(Message(VOTE_REQ, term=1 << 40, index=1 << 40, log_term=1 << 39))
+    assert not p.closed_within(1), "a newcomer's request for votes is none of its business"
+    p.send(os.urandom(96))
+    assert p.closed_within(3), "noise from a newcomer: still open"
+    p.close()
 
 
 @case

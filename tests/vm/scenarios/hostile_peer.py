@@ -47,13 +47,15 @@ def run(lab):
     token = n1.raftblk('token', 'vol0').out.strip()
     two = next(m for m in n1.status('vol0')['members'] if m['id'] == 2)
 
-    # strangers must not even be noticed: the same leader in the same term
+    # strangers must not even be noticed: the same leader in the same term; nor must
+    # one that could be a member nobody here has heard of yet
     oracle = Oracle(DEVICE, blocks=512, qd=2)
     writer = oracle.write(n1, pause=2000)
     writer.wait_acks(50)
     before = n1.status('vol0')
     for case in STRANGER:
         attack(lab, n3, case, token, two)
+    attack(lab, n2, 'newcomer', token, two)
     writer.wait_acks(writer.acks + 20, 60)
     after = n1.status('vol0')
     expect('leader, term, members', [after[k] for k in ('leader', 'term', 'config_index')],
