@@ -164,7 +164,7 @@ const struct verb verbs[] = {
 		"read-mode=lease        reads rely on the leader's lease (default)\n"
 		"read-mode=quorum       every read is confirmed with a majority\n"
 		"\n"
-		"Requests that are already waiting keep the timeout they began with.\n"
+		"A timeout also holds for requests that are waiting already, from now on.\n"
 		"\n"
 		"Example: raftblk set vol0 io-timeout=30s",
 	},

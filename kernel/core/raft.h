@@ -161,8 +161,9 @@ struct raft_peer {
  * @matched: follower: highest index known equal to the leader's log of this
  *	term; an acknowledgement is min(matched, log->durable), never more
  * @proof_index: this member may have lost acknowledged entries up to here
- *	(struct raftblk_disk_ckpt): it does not vote or campaign until an entry
- *	of a current leader's term is committed in its log
+ *	(struct raftblk_disk_ckpt): until an entry of a current leader's term is
+ *	committed in its log it does not campaign, and votes only for who cannot
+ *	lack them
  * @proof_term: term at start; what was lost was acknowledged in it or before
  * @heard_leader_at: last word from a current leader; start of this member
  *	counts as one, since what it promised before is forgotten

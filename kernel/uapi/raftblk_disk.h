@@ -9,8 +9,8 @@
  *   sector 8       superblock B           (4 KiB, identical copy)
  *   sector 16, 24  vote slots A, B        (512 bytes each, in a 4 KiB block)
  *   sector 32, 40  checkpoint slots A, B  (4 KiB each)
- *   vmap_start     the version map, if there is one
  *   ring_start     the log ring
+ *   vmap_start     the version map, if there is one
  *   data_start     the data area
  *
  * Slots alternate: generation g lives in slot g & 1, so a torn write of one
@@ -98,6 +98,7 @@ struct raftblk_disk_super {
 
 /**
  * struct raftblk_disk_vote - what a member promised in elections
+ * @uuid: the volume
  * @durable_index: highest log index known durable when this was written
  * @durable_pos: the ring below this position was on stable storage then;
  *	evidence for recovery, see struct raftblk_disk_record
@@ -153,6 +154,7 @@ struct raftblk_disk_config {
 
 /**
  * struct raftblk_disk_ckpt - checkpoint
+ * @uuid: the volume
  * @applied_index: every entry up to here is in the data area, flushed
  * @applied_term: its term
  * @replay_pos: ring position of the record that holds @applied_index + 1, or
@@ -160,11 +162,12 @@ struct raftblk_disk_config {
  * @replay_prev_crc: header CRC of the record before @replay_pos, 0 if none
  * @retain_pos: ring position of the oldest record kept for peers that lag;
  *	a hint: where it no longer reads well recovery starts at @replay_pos
- * @retain_prev_crc: likewise
+ * @retain_prev_crc: likewise; recovery does not need it
  * @durable_index: highest index known durable when this was written
  * @durable_pos: the ring below this position was on stable storage then
  * @proof_index: 0, or this member lost entries up to here that it may have
- *	acknowledged: it may not vote until it has fetched them again
+ *	acknowledged: until it has them again it does not stand for election, and
+ *	votes only for who cannot lack them
  * @owner_node: owner as of @applied_index, 0 for none
  * @flags: RAFTBLK_CKPT_F_*
  * @owner_token: index of the entry that made it so
