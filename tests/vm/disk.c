@@ -2,7 +2,7 @@
 /*
  * A disk with a volatile write cache, as an nbdkit plugin.
  *
- *	nbdkit -U SOCKET disk.so file=IMAGE control=SOCKET2 [limit=BYTES]
+ *	nbdkit -U SOCKET disk.so file=IMAGE control=SOCKET2 [limit=BYTES] [sector=BYTES]
  *
  * A write stays in memory until the guest flushes, or asks for FUA; only then
  * is it in IMAGE.  When the process is killed, what was not flushed is gone;
@@ -11,7 +11,7 @@
  * limit it gives up pages picked at random.
  *
  * The control socket takes commands, a line each, each answered by a line:
- *	cut SEED	power cut: every unflushed 512-byte sector is written or
+ *	cut SEED	power cut: every unflushed sector (512 bytes, or 4096) is written or
  *			lost by the toss of a coin that SEED decides; after this
  *			the disk answers nothing any more
  *	drop		power cut that loses all that was not flushed
@@ -61,6 +61,7 @@ struct failure {
 
 static char *file_name, *control_name;
 static uint64_t cache_limit = 256 << 20;
+static unsigned int sector_bytes = SECTOR;	/* what a power cut does not tear: or PAGE */
 
 /* lock protects all below; the image is only touched with it held. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -239,8 +240,12 @@ static void power_cut(bool keep_some, uint64_t seed)
 	for (index = 0; keep_some && index <= image_size / PAGE; index++) {
 		struct page *page = *page_slot(index);
 
-		if (page)
+		if (!page)
+			continue;
+		if (sector_bytes == SECTOR)
 			page_write(page, random_next() & 0xff);
+		else if (random_next() & 1)
+			page_write(page, 0xff);
 	}
 	dead = true;
 	pthread_cond_broadcast(&go);
@@ -440,6 +445,8 @@ static int disk_config(const char *key, const char *value)
 		control_name = nbdkit_absolute_path(value);
 	} else if (!strcmp(key, "limit")) {
 		cache_limit = nbdkit_parse_size(value);
+	} else if (!strcmp(key, "sector")) {
+		sector_bytes = nbdkit_parse_size(value);
 	} else {
 		nbdkit_error("unknown parameter %s", key);
 		return -1;
@@ -449,10 +456,15 @@ static int disk_config(const char *key, const char *value)
 
 static int disk_config_complete(void)
 {
-	if (file_name && control_name)
-		return 0;
-	nbdkit_error("file= and control= are needed");
-	return -1;
+	if (!file_name || !control_name) {
+		nbdkit_error("file= and control= are needed");
+		return -1;
+	}
+	if (sector_bytes != SECTOR && sector_bytes != PAGE) {
+		nbdkit_error("sector= is 512 or 4096");
+		return -1;
+	}
+	return 0;
 }
 
 static int disk_get_ready(void)
@@ -525,7 +537,7 @@ static int disk_block_size(void *handle, uint32_t *minimum, uint32_t *preferred,
 			   uint32_t *maximum)
 {
 	(void)handle;
-	*minimum = SECTOR;
+	*minimum = sector_bytes;
 	*preferred = PAGE;
 	*maximum = 32 << 20;
 	return 0;

@@ -25,6 +25,7 @@ class LabError(Exception):
 
 DEFAULTS = {'nodes': 3, 'disk': '64M', 'kernel': None, 'debug': False,
             'mem': 0, 'smp': 0, 'volatile': True, 'extra_disks': {},
+            'sector': 512, 'bus': 'virtio',
             'bench': False, 'append': '', 'lifetime': 4 * 3600, 'daemon': False}
 
 
@@ -33,8 +34,9 @@ class Lab:
 
     nodes, disk (size of each /dev/vda), kernel (release), debug (the debug
     kernel), mem (MB), smp, volatile (disks lose what is not flushed),
-    extra_disks ({'log': '32M'}: /dev/vdb and on, in this order), bench (the
-    tools of the benchmark), append (more for the kernel's command line),
+    extra_disks ({'log': '32M'}: /dev/vdb and on, in this order), sector (of the
+    disks: 512 or 4096 bytes), bus ('virtio', or 'nvme': then the disk is
+    /dev/nvme0n1 and has no volatile cache), bench (the tools of the benchmark), append (more for the kernel's command line),
     lifetime (seconds after which it is ended), daemon (lives on when the process
     that started it ends).
     """
@@ -372,17 +374,17 @@ class Lab:
         Together([lambda node=node: node.load(*parameters)
                   for node in self.nodes if node.alive()]).join()
 
-    def form(self, name='vol0', members=None, create=(), device='/dev/vda'):
+    def form(self, name='vol0', members=None, create=()):
         """Make a volume on the first member and join the others to it."""
         members = [self.node(n) for n in
                    (members or range(1, len(self.nodes) + 1))]
         self.load()
         first = members[0]
-        first.raftblk('create', name, device, '--addr', first.address, *create,
+        first.raftblk('create', name, first.device, '--addr', first.address, *create,
                       timeout=300)
         token = first.raftblk('token', name).out.strip()
         for node in members[1:]:
-            node.raftblk('join', first.address, device, '--addr', node.address,
+            node.raftblk('join', first.address, node.device, '--addr', node.address,
                          '--token', token, timeout=300)
         return first
 

@@ -25,8 +25,10 @@ class Node:
         self.folder = os.path.join(lab.state, self.name)
         self.console_path = os.path.join(self.folder, 'console.log')
         self.process = Process(os.path.join(lab.state, 'pids', self.name))
-        self.disks = [Disk(lab.state, lab.sockets, number, name)
+        self.disks = [Disk(lab.state, lab.sockets, number, name,
+                           lab.about['sector'], lab.about['bus'])
                       for name in lab.disk_names()]
+        self.device = '/dev/vda' if lab.about['bus'] == 'virtio' else '/dev/nvme0n1'
         self._agent = None
 
     # -- power --
@@ -60,8 +62,10 @@ class Node:
                                      os.path.join(self.folder, 'qemu.log'))
 
     def wait_ready(self, timeout=None):
-        """Wait until commands can be run."""
+        """Wait until commands can be run, and the disk is there."""
         self.agent(timeout or self.lab.boot_timeout())
+        if self.lab.about['bus'] == 'nvme':
+            self.run(f'modprobe nvme && until [ -b {self.device} ]; do sleep 0.1; done')
 
     def start(self, timeout=None):
         """Power on and wait until it answers."""

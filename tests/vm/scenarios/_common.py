@@ -29,7 +29,7 @@ def voters(node):
 def up(node):
     """Bring the member up on a machine that was just started."""
     node.load()
-    node.raftblk('up', '/dev/vda', timeout=120)
+    node.raftblk('up', node.device, timeout=120)
 
 
 def leader(lab, timeout=60):
