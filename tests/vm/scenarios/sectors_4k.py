@@ -13,7 +13,7 @@ FIO = (f'fio --name=verify --filename={DEVICE} --offset=16M --size=8M --bsrange=
        '--ioengine=libaio --direct=1 --verify=crc32c --output-format=terse ')
 
 
-def run(lab):
+def run(lab, rounds=3):
     chance = random.Random(4096)
     first = lab.form(members=[1, 2], create=['--log-size', '64M', '--block-size', '4096'])
     for node in lab:
@@ -23,7 +23,7 @@ def run(lab):
         expect(f'{node.name}: sectors of the volume', sector(node, DEVICE), 4096)
     oracle = Oracle(DEVICE, blocks=2048, qd=8)
     at = 1
-    for number in range(3):
+    for number in range(rounds):
         lab.node(at).run(FIO + '--rw=randwrite --iodepth=4 --do_verify=0', timeout=120)
         writer = oracle.write(lab.node(at))
         writer.wait_acks(chance.randrange(20, 300), 120)

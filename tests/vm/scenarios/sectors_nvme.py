@@ -8,4 +8,4 @@ TIMEOUT = 420
 
 
 def run(lab):
-    sectors_4k.run(lab)
+    sectors_4k.run(lab, rounds=1)
