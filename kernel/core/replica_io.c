@@ -234,27 +234,31 @@ static void writes_expire(struct raftblk_replica *rep, struct list_head *list)
 	}
 }
 
+/* @deadline: 0: they have none any more */
 static void requests_limit(struct list_head *list, u64 deadline)
 {
 	struct raftblk_req *req;
 
 	list_for_each_entry(req, list, link)
-		if (!req->deadline || req->deadline > deadline)
+		if (!deadline || !req->deadline || req->deadline > deadline)
 			req->deadline = deadline;
 }
 
 /*
  * Also for requests that are waiting already: that they do is why somebody sets it.
- * Without one, what has a deadline keeps it, but nobody looks any more.
+ * Without one they lose theirs; if they kept it, one that is set later would end them at
+ * once.
  */
 void raftblk_replica_set_io_timeout(struct raftblk_replica *rep, u64 now, u64 timeout_ns)
 {
+	u64 deadline = timeout_ns ? now + timeout_ns : 0;
+
 	rep->now = now;
 	rep->busy = true;
 	rep->params.io_timeout_ns = timeout_ns;
-	requests_limit(&rep->proposed, now + timeout_ns);
-	requests_limit(&rep->writes, now + timeout_ns);
-	requests_limit(&rep->reads, now + timeout_ns);
+	requests_limit(&rep->proposed, deadline);
+	requests_limit(&rep->writes, deadline);
+	requests_limit(&rep->reads, deadline);
 }
 
 void raftblk_replica_requests_expire(struct raftblk_replica *rep)

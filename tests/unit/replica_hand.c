@@ -461,6 +461,25 @@ REPLICA_TEST(timeout_set_late, "io-timeout set while I/O is frozen holds for wha
 	ended(after, -ETIMEDOUT);
 }
 
+REPLICA_TEST(timeout_set_again, "io-timeout taken away and set again counts from then on")
+{
+	struct raftblk_req *req;
+
+	three_with_writer();
+	W1->cut = true;
+	req = submit(W1, RAFTBLK_OP_WRITE, 0, 1, 1);
+	raftblk_replica_set_io_timeout(&W1->rep, now, 1000 * MS);
+	pass(500);
+	raftblk_replica_set_io_timeout(&W1->rep, now, 0);
+	pass(3000);
+	check(req->state != RAFTBLK_REQ_ENDED);
+	raftblk_replica_set_io_timeout(&W1->rep, now, 1000 * MS);
+	pass(900);
+	check(req->state != RAFTBLK_REQ_ENDED);
+	pass(200);
+	ended(req, -ETIMEDOUT);
+}
+
 REPLICA_TEST(large_read, "a large read does not starve behind a stream of small writes")
 {
 	struct raftblk_req *req;
