@@ -121,6 +121,7 @@ struct raftblk_open {
  * struct raftblk_change - a change of membership or leadership somebody asked for
  * @kind: what
  * @member: JOIN: incarnation and address of the joiner; id is set to its id
+ * @learner: JOIN: a learner for good, an asynchronous copy that never votes
  * @to: TRANSFER: node id
  * @deadline: 0: wait for ever
  * @status: 0, -EREMOTE (ask @leader), -ETIMEDOUT, -ENOENT (TRANSFER: no such
@@ -130,9 +131,9 @@ struct raftblk_open {
  * @index: the replica's: entry that must be committed
  * @started: the replica's: JOIN: it is in the log, at @index
  *
- * JOIN may be repeated: the same incarnation gets the same id.  It adds a
- * learner that becomes a voter when it has caught up.  Ends with
- * RAFTBLK_ACT_CHANGED.
+ * JOIN may be repeated: the same incarnation gets the same id, and keeps the role
+ * it joined with.  It adds a learner that becomes a voter when it has caught up,
+ * unless @learner is set.  Ends with RAFTBLK_ACT_CHANGED.
  */
 struct raftblk_change {
 	enum {
@@ -140,6 +141,7 @@ struct raftblk_change {
 		RAFTBLK_CHANGE_TRANSFER,
 	} kind;
 	struct raftblk_member member;
+	bool learner;
 	u32 to;
 	u64 deadline;
 	int status;

@@ -76,7 +76,7 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 		return -ENOSPC;
 	*config = rep->raft.config;
 	c->member.id = config->next_id++;
-	c->member.flags = RAFTBLK_MEMBER_PROMOTE;
+	c->member.flags = c->learner ? 0 : RAFTBLK_MEMBER_PROMOTE;
 	config->member[config->nr++] = c->member;
 	err = raft_propose_config(&rep->raft, rep->now, config, &c->index);
 	if (!err)

@@ -588,6 +588,38 @@ REPLICA_TEST(slow_disk, "committed by the others is done, but not applied before
 	check(W1->data[5 * 512] == 1);
 }
 
+REPLICA_TEST(join_learner, "a learner for good keeps up and is never promoted")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN, .learner = true }, again;
+
+	check(alone());
+	memset(c.member.incarnation, 0x77, 16);
+	c.member.addr.family = 4;
+	again = c;
+	again.learner = false;
+	raftblk_replica_change(&W1->rep, now, &c);
+	world_run(W1);
+	check(W1->changed == &c && c.status == 0 && c.member.id == 2);
+	raftblk_replica_change(&W1->rep, now, &again);
+	world_run(W1);
+	check(W1->changed == &again && again.status == 0 && again.member.id == 2);
+	check(W1->rep.raft.config.nr == 2 && W1->rep.raft.config.member[1].flags == 0);
+
+	world_make(2, 1);
+	memset(W2->super.incarnation, 0x77, 16);
+	W2->ckpt[0].config = W1->rep.raft.config;
+	W2->ckpt[0].config.index = 0;
+	world_start(W2);
+	pass(3000);
+	check(W1->rep.raft.config.member[1].flags == 0);
+	check(W2->rep.applied == W1->rep.applied);
+	/* Without the only voter it does not stand. */
+	world_crash(W1);
+	pass(5000);
+	check(W2->rep.raft.role == RAFT_FOLLOWER);
+	check(open_now(W2, &(struct raftblk_open){}) == -EPERM);
+}
+
 REPLICA_TEST(config_from_log, "members are known again from the log alone")
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN };
