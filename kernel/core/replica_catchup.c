@@ -47,6 +47,18 @@ bool raftblk_chunk_is_applying(struct raftblk_replica *rep, u64 chunk)
 	return false;
 }
 
+/* What an action about a chunk says in any case. */
+void raftblk_chunk_io_fill(const struct raftblk_replica *rep, struct raftblk_chunk_io *io, u32 id,
+			   u64 chunk, u64 *hash)
+{
+	memset(io, 0, sizeof(*io));
+	io->id = id;
+	io->chunk = chunk;
+	io->sector = raftblk_vmap_chunk_sector(rep->vmap, chunk);
+	io->nsect = raftblk_chunk_nsect(rep, chunk);
+	io->hash = hash;
+}
+
 /* ---- start and stop ---- */
 
 void raftblk_catchup_init(struct raftblk_replica *rep)
@@ -331,9 +343,8 @@ u64 raftblk_catchup_deadline(const struct raftblk_replica *rep)
 
 	if (!rep->vmap)
 		return at;
-	/* What is due already waits for its connection, not for the time. */
-	if (wants_boundary(rep) && rep->catchup.ask_at > rep->now)
-		at = rep->catchup.ask_at;
+	if (wants_boundary(rep))
+		at = raftblk_deadline_ahead(rep, rep->catchup.ask_at);
 	if (cursor_moved(rep) && rep->ckpt_state == RAFTBLK_CKPT_IDLE)
 		at = min(at, save_at(rep));
 	at = min(at, raftblk_fetch_deadline(rep));

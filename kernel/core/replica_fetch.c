@@ -14,11 +14,6 @@
 /* So often an answer may come too late before applies to the chunk wait for one. */
 #define DROPS_MAX	2
 
-static u64 later(const struct raftblk_replica *rep, u64 at)
-{
-	return at > rep->now ? at : RAFTBLK_NEVER;
-}
-
 /* ---- start and stop ---- */
 
 static void fetch_free(struct raftblk_replica *rep, struct raftblk_fetch *f)
@@ -240,20 +235,20 @@ static bool wants_list(const struct raftblk_replica *rep)
 u64 raftblk_fetch_deadline(const struct raftblk_replica *rep)
 {
 	const struct raftblk_catchup *c = &rep->catchup;
-	u64 at = later(rep, c->list_until);
+	u64 at = raftblk_deadline_ahead(rep, c->list_until);
 	u32 i;
 
 	if (c->state != RAFTBLK_CATCHUP_FETCH)
 		return RAFTBLK_NEVER;
 	if (wants_list(rep))
-		at = later(rep, c->list_at);
+		at = raftblk_deadline_ahead(rep, c->list_at);
 	for (i = 0; i < RAFTBLK_FETCH_SLOTS; i++) {
 		const struct raftblk_fetch *f = &c->fetch[i];
 
 		if (f->state == RAFTBLK_FETCH_ASK)
-			at = min(at, later(rep, f->ask_at));
+			at = min(at, raftblk_deadline_ahead(rep, f->ask_at));
 		if (f->state == RAFTBLK_FETCH_ASK || f->state == RAFTBLK_FETCH_ASKED)
-			at = min(at, later(rep, f->until));
+			at = min(at, raftblk_deadline_ahead(rep, f->until));
 	}
 	return at;
 }
@@ -445,18 +440,6 @@ bool raftblk_fetch_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_m
 
 /* ---- own disk ---- */
 
-static void fetch_action(struct raftblk_replica *rep, u32 i, struct raftblk_action *a)
-{
-	struct raftblk_fetch *f = &rep->catchup.fetch[i];
-
-	memset(&a->io, 0, sizeof(a->io));
-	a->io.id = i;
-	a->io.chunk = f->chunk;
-	a->io.sector = raftblk_vmap_chunk_sector(rep->vmap, f->chunk);
-	a->io.nsect = raftblk_chunk_nsect(rep, f->chunk);
-	a->io.hash = f->hash;
-}
-
 static void fetch_done(struct raftblk_replica *rep, struct raftblk_fetch *f)
 {
 	fetch_free(rep, f);
@@ -475,8 +458,8 @@ bool raftblk_fetch_next(struct raftblk_replica *rep, struct raftblk_action *a)
 
 		if (f->state == RAFTBLK_FETCH_READ) {
 			f->state = RAFTBLK_FETCH_READING;
-			fetch_action(rep, i, a);
 			a->type = RAFTBLK_ACT_CHUNK_READ;
+			raftblk_chunk_io_fill(rep, &a->io, i, f->chunk, f->hash);
 			return true;
 		}
 		if (f->state != RAFTBLK_FETCH_WRITE || raftblk_chunk_is_applying(rep, f->chunk))
@@ -486,8 +469,8 @@ bool raftblk_fetch_next(struct raftblk_replica *rep, struct raftblk_action *a)
 			continue;
 		}
 		f->state = RAFTBLK_FETCH_WRITING;
-		fetch_action(rep, i, a);
 		a->type = RAFTBLK_ACT_CHUNK_WRITE;
+		raftblk_chunk_io_fill(rep, &a->io, i, f->chunk, f->hash);
 		a->io.differ = f->differ;
 		a->io.zero = f->zero;
 		a->io.payload = f->payload;

@@ -26,6 +26,12 @@ static inline u64 raftblk_deadline_min(u64 a, u64 deadline)
 	return deadline && deadline < a ? deadline : a;
 }
 
+/* What is due already waits for something else than the time. */
+static inline u64 raftblk_deadline_ahead(const struct raftblk_replica *rep, u64 at)
+{
+	return at > rep->now ? at : RAFTBLK_NEVER;
+}
+
 /* replica.c */
 void raftblk_replica_fault(struct raftblk_replica *rep, int err);
 void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b);
@@ -118,6 +124,8 @@ u32 raftblk_chunk_nsect(const struct raftblk_replica *rep, u64 chunk);
 bool raftblk_chunk_overlaps(const struct raftblk_replica *rep, u64 chunk,
 			    const struct raftblk_entry *e);
 bool raftblk_chunk_is_applying(struct raftblk_replica *rep, u64 chunk);
+void raftblk_chunk_io_fill(const struct raftblk_replica *rep, struct raftblk_chunk_io *io, u32 id,
+			   u64 chunk, u64 *hash);
 
 /* replica_fetch.c */
 void raftblk_fetch_start(struct raftblk_replica *rep, u64 cursor);

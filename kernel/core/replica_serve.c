@@ -6,11 +6,6 @@
  */
 #include "replica_internal.h"
 
-static u64 later(const struct raftblk_replica *rep, u64 at)
-{
-	return at > rep->now ? at : RAFTBLK_NEVER;
-}
-
 static bool may_serve(const struct raftblk_replica *rep)
 {
 	return !rep->raft.incomplete && rep->catchup.state == RAFTBLK_CATCHUP_OFF &&
@@ -185,14 +180,9 @@ bool raftblk_serve_next(struct raftblk_replica *rep, struct raftblk_action *a)
 		s->state = RAFTBLK_SERVE_READING;
 		s->tag = rep->apply_next - 1;
 		s->version = raftblk_vmap_chunk_version(rep->vmap, s->chunk);
-		memset(&a->io, 0, sizeof(a->io));
 		a->type = RAFTBLK_ACT_CHUNK_SERVE;
-		a->io.id = i;
-		a->io.chunk = s->chunk;
-		a->io.sector = raftblk_vmap_chunk_sector(rep->vmap, s->chunk);
-		a->io.nsect = raftblk_chunk_nsect(rep, s->chunk);
+		raftblk_chunk_io_fill(rep, &a->io, i, s->chunk, s->hash);
 		a->io.zeroed = s->zeroed;
-		a->io.hash = s->hash;
 		return true;
 	}
 	return false;
@@ -237,7 +227,7 @@ u64 raftblk_serve_deadline(const struct raftblk_replica *rep)
 		const struct raftblk_serve *s = &rep->catchup.serve[i];
 
 		if (s->state == RAFTBLK_SERVE_WAITING || s->state == RAFTBLK_SERVE_READY)
-			at = min(at, later(rep, s->until));
+			at = min(at, raftblk_deadline_ahead(rep, s->until));
 	}
 	return at;
 }

@@ -96,13 +96,13 @@ u64 check_committed(void)
 	return nr_committed;
 }
 
-/* Is there a committed entry that made @id the owner under @token? */
 /* Term of the committed entry at @index, 0 if there is none. */
 u64 check_committed_term(u64 index)
 {
 	return index && index <= nr_committed ? committed[index].reg->e.term : 0;
 }
 
+/* Is there a committed entry that made @id the owner under @token? */
 bool check_was_owner(u32 id, u64 token)
 {
 	const struct raftblk_entry *e;
