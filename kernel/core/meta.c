@@ -119,7 +119,7 @@ static const char *check_vmap(const struct raftblk_super *s)
 
 	if (!s->vmap_start)	/* made before there was one; or a witness */
 		return NULL;
-	sectors = raftblk_vmap_nr_blocks(s) * 2 * RAFTBLK_META_BYTES / 512;
+	sectors = raftblk_vmap_sectors(s);
 	if (!area_ok(s->vmap_start, sectors) || s->vmap_start & (RAFTBLK_META_BYTES / 512 - 1))
 		return "superblock: the version map lies outside the device or is not aligned";
 	if (areas_overlap(s->vmap_start, sectors, s->ring_start, s->ring_sectors) ||

@@ -71,6 +71,12 @@ static inline u64 raftblk_vmap_nr_blocks(const struct raftblk_super *s)
 			 RAFTBLK_VMAP_VERSIONS);
 }
 
+/* Sectors it takes on the device: two slots for each block. */
+static inline u64 raftblk_vmap_sectors(const struct raftblk_super *s)
+{
+	return raftblk_vmap_nr_blocks(s) * 2 * (RAFTBLK_META_BYTES / 512);
+}
+
 /**
  * raftblk_vmap_init() - a map of extents that were never written
  * @version: zeroed array of raftblk_vmap_nr_extents(@s), the caller's

@@ -31,6 +31,22 @@ struct crypto_shash *raftblk_auth_hmac(const u8 *key)
 	return tfm;
 }
 
+int raftblk_auth_derive(const u8 *key, const char *label, void *out, u32 bytes)
+{
+	struct crypto_shash *tfm = raftblk_auth_hmac(key);
+	u8 mac[RAFTBLK_MAC_LEN];
+	int err;
+
+	if (IS_ERR(tfm))
+		return PTR_ERR(tfm);
+	err = crypto_shash_tfm_digest(tfm, (const u8 *)label, strlen(label), mac);
+	if (!err)
+		memcpy(out, mac, bytes);
+	memzero_explicit(mac, sizeof(mac));
+	crypto_free_shash(tfm);
+	return err;
+}
+
 /* HMAC over label (without its NUL), HELLO, and @challenge_bytes of CHALLENGE. */
 static int auth_mac(const struct raftblk_auth *a, const char *label, u32 label_bytes,
 		    u32 challenge_bytes, u8 *mac)

@@ -63,6 +63,13 @@ struct raftblk_auth {
 struct crypto_shash *raftblk_auth_hmac(const u8 *key);
 
 /**
+ * raftblk_auth_derive() - another key from the volume's key
+ * @label: what for
+ * @out: the first @bytes of HMAC-SHA256(key, label), RAFTBLK_MAC_LEN at most
+ */
+int raftblk_auth_derive(const u8 *key, const char *label, void *out, u32 bytes);
+
+/**
  * raftblk_auth_client() - the side that connected
  *
  * Return: 0; -EKEYREJECTED: the other side has another key; -EREMCHG: it is

@@ -42,8 +42,10 @@ struct socket;
  * @buf: bytes read ahead; [@head, @tail) are not used yet.  @head is a multiple
  *	of 8, since all parts of a message are.
  * @payloads: head and body of @msg are there, its payloads are being received
- * @msg: the message, @ent its entries (data connections only).  While @payloads
- *	is set each payload in @ent is ours.
+ * @msg: the message, @ent its entries (data connections only; content of DATA is
+ *	received as if it were an entry's), @nr of them.  While @payloads is set each
+ *	payload in @ent is ours, and msg.body stays where it is in @buf: nothing is
+ *	read into that before the message is delivered.
  * @cur: entry whose payload is next
  * @off: bytes of it that are there
  * @crc: of those
@@ -55,6 +57,7 @@ struct raftblk_rx {
 	bool payloads;
 	struct raftblk_msg msg;
 	struct raftblk_entry *ent;
+	u32 nr;
 	u32 cur;
 	u32 off;
 	u32 crc;
@@ -64,7 +67,7 @@ struct raftblk_rx {
  * struct raftblk_out - a message to be sent
  * @head_bytes: header and body
  * @bytes: with payloads
- * @nr: entries, and with that slots of tx->payload
+ * @nr: slots of tx->payload that it uses
  */
 struct raftblk_out {
 	u32 head_bytes;
@@ -175,7 +178,7 @@ void raftblk_tx_drop(struct raftblk_tx *tx);
 /* Room for one more message? */
 bool raftblk_conn_may_send(const struct raftblk_conn *conn);
 
-/* Queue a message; dropped where there is no room. */
+/* Queue a message; dropped where there is no room.  Takes over m->payload. */
 void raftblk_conn_send(struct raftblk_conn *conn, const struct raftblk_msg *m);
 
 /* Push the queue into the socket as far as it takes it.  0 or -errno. */

@@ -8,6 +8,8 @@
 
 #define BIO_RESERVE	64
 
+static struct workqueue_struct *raftblk_lower_wq;
+
 const char * const raftblk_io_kind_name[RAFTBLK_IO_KINDS] = {
 	[RAFTBLK_IO_LOG_WRITE]	= "log_write",
 	[RAFTBLK_IO_LOG_READ]	= "log_read",
@@ -16,6 +18,10 @@ const char * const raftblk_io_kind_name[RAFTBLK_IO_KINDS] = {
 	[RAFTBLK_IO_APPLY]	= "apply",
 	[RAFTBLK_IO_FLUSH]	= "flush",
 	[RAFTBLK_IO_READ]	= "read",
+	[RAFTBLK_IO_VMAP]	= "vmap",
+	[RAFTBLK_IO_CHUNK_READ]	= "chunk_read",
+	[RAFTBLK_IO_CHUNK_WRITE] = "chunk_write",
+	[RAFTBLK_IO_CHUNK_SERVE] = "chunk_serve",
 };
 
 /* Operations and their bios */
@@ -27,6 +33,7 @@ void raftblk_io_begin(struct raftblk_lower *lower, struct raftblk_io *io,
 	io->kind = kind;
 	io->status = 0;
 	io->flush_after = false;
+	io->then = NULL;
 	atomic_set(&io->bios, 1);
 	lower->inflight++;
 }
@@ -47,21 +54,29 @@ void raftblk_io_fail(struct raftblk_io *io, int err)
 }
 
 /*
- * The last one out hands the operation to the worker.  From llist_add() on the
- * worker may end it, and with it the last thing that kept the volume from
- * being torn down; the volume is freed through RCU, so that the kick still
- * finds it.
+ * From llist_add() on the worker may end the operation, and with it the last
+ * thing that kept the volume from being torn down; the volume is freed through
+ * RCU, so that the kick still finds it.
  */
-void raftblk_io_end(struct raftblk_io *io)
+void raftblk_io_hand_over(struct raftblk_io *io)
 {
 	struct raftblk_volume *vol = io->vol;
 
-	if (!atomic_dec_and_test(&io->bios))
-		return;
 	rcu_read_lock();
 	if (llist_add(&io->node, &vol->ended))
 		raftblk_volume_kick(vol);
 	rcu_read_unlock();
+}
+
+/* The last one out hands the operation on. */
+void raftblk_io_end(struct raftblk_io *io)
+{
+	if (!atomic_dec_and_test(&io->bios))
+		return;
+	if (io->then)
+		queue_work(raftblk_lower_wq, io->then);
+	else
+		raftblk_io_hand_over(io);
 }
 
 /* Any context. */
@@ -200,6 +215,11 @@ void raftblk_lower_flush(struct raftblk_volume *vol)
 
 /* Ends of operations */
 
+static u32 chunk_id(struct raftblk_io *io)
+{
+	return container_of(io, struct raftblk_chunk_op, io)->what.id;
+}
+
 static void tell_replica(struct raftblk_volume *vol, struct raftblk_io *io)
 {
 	struct raftblk_replica *rep = &vol->replica;
@@ -228,9 +248,32 @@ static void tell_replica(struct raftblk_volume *vol, struct raftblk_io *io)
 	case RAFTBLK_IO_READ:
 		raftblk_blk_read_ended(vol, io);
 		break;
+	case RAFTBLK_IO_VMAP:
+		raftblk_map_ended(vol, container_of(io, struct raftblk_map_io, io));
+		break;
+	case RAFTBLK_IO_CHUNK_READ:
+		raftblk_chunk_read_ended(vol, container_of(io, struct raftblk_chunk_op, io));
+		break;
+	case RAFTBLK_IO_CHUNK_WRITE:
+		raftblk_replica_chunk_written(rep, raftblk_now(), chunk_id(io), io->status);
+		break;
+	case RAFTBLK_IO_CHUNK_SERVE:
+		raftblk_chunk_serve_ended(vol, container_of(io, struct raftblk_chunk_op, io));
+		break;
 	default:
 		WARN_ON_ONCE(1);
 	}
+}
+
+/* There is more to do, or the same in another way: started. */
+static bool goes_on(struct raftblk_volume *vol, struct raftblk_io *io)
+{
+	if (io->kind == RAFTBLK_IO_APPLY)
+		return raftblk_apply_goes_on(vol, container_of(io, struct raftblk_apply_io, io));
+	if (io->kind == RAFTBLK_IO_CHUNK_WRITE)
+		return raftblk_chunk_write_goes_on(vol, container_of(io, struct raftblk_chunk_op,
+								     io));
+	return false;
 }
 
 void raftblk_lower_ended(struct raftblk_volume *vol, struct raftblk_io *io)
@@ -244,8 +287,7 @@ void raftblk_lower_ended(struct raftblk_volume *vol, struct raftblk_io *io)
 		raftblk_io_end(io);
 		return;
 	}
-	if (io->kind == RAFTBLK_IO_APPLY &&
-	    raftblk_apply_goes_on(vol, container_of(io, struct raftblk_apply_io, io)))
+	if (goes_on(vol, io))
 		return;
 	lower->inflight--;
 	if (io->status)
@@ -333,7 +375,7 @@ static int lower_alloc(struct raftblk_lower *lower)
 		list_add_tail(&lower->apply[i].link, &lower->apply_free);
 	lower->vote.buf = kmalloc(RAFTBLK_META_BYTES, GFP_KERNEL);
 	lower->ckpt.buf = kmalloc(RAFTBLK_META_BYTES, GFP_KERNEL);
-	if (!lower->vote.buf || !lower->ckpt.buf)
+	if (!lower->vote.buf || !lower->ckpt.buf || raftblk_chunk_alloc(lower))
 		return -ENOMEM;
 	return bioset_init(&lower->bios, BIO_RESERVE, 0, BIOSET_NEED_BVECS);
 }
@@ -348,6 +390,7 @@ static void lower_free(struct raftblk_lower *lower)
 		kfree(lower->log[i].header);
 	kfree(lower->vote.buf);
 	kfree(lower->ckpt.buf);
+	raftblk_chunk_free(lower);
 	kvfree(lower);
 }
 
@@ -424,4 +467,26 @@ void raftblk_lower_info(struct raftblk_volume *vol, struct raftblk_lower_info *i
 atomic_t *raftblk_lower_inject(struct raftblk_volume *vol, enum raftblk_io_kind kind)
 {
 	return &vol->lower->inject[kind];
+}
+
+bool raftblk_lower_retry(struct raftblk_volume *vol)
+{
+	return raftblk_log_retry(vol) || raftblk_chunk_retry(vol);
+}
+
+void raftblk_lower_give_up(struct raftblk_volume *vol)
+{
+	raftblk_log_give_up(vol);
+	raftblk_chunk_give_up(vol);
+}
+
+int raftblk_lower_init(void)
+{
+	raftblk_lower_wq = alloc_workqueue("raftblk-lower", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return raftblk_lower_wq ? 0 : -ENOMEM;
+}
+
+void raftblk_lower_exit(void)
+{
+	destroy_workqueue(raftblk_lower_wq);
 }

@@ -15,6 +15,7 @@
 #include <linux/atomic.h>
 #include <linux/llist.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include "../core/replica.h"
 
@@ -31,6 +32,10 @@ enum raftblk_io_kind {
 	RAFTBLK_IO_APPLY,
 	RAFTBLK_IO_FLUSH,
 	RAFTBLK_IO_READ,
+	RAFTBLK_IO_VMAP,
+	RAFTBLK_IO_CHUNK_READ,
+	RAFTBLK_IO_CHUNK_WRITE,
+	RAFTBLK_IO_CHUNK_SERVE,
 	RAFTBLK_IO_KINDS,
 };
 
@@ -42,6 +47,8 @@ extern const char * const raftblk_io_kind_name[RAFTBLK_IO_KINDS];
  * @bios: bios on their way, plus one while more are being submitted
  * @status: 0 or the first error, -errno
  * @flush_after: the data was written without FUA; flush before it counts
+ * @then: NULL, or work to be done with the data before the worker gets the operation;
+ *	it ends with raftblk_io_hand_over()
  */
 struct raftblk_io {
 	struct llist_node node;
@@ -50,6 +57,7 @@ struct raftblk_io {
 	atomic_t bios;
 	int status;
 	bool flush_after;
+	struct work_struct *then;
 };
 
 /**
@@ -88,6 +96,10 @@ void raftblk_lower_vote_write(struct raftblk_volume *vol, const struct raftblk_v
 void raftblk_lower_ckpt_write(struct raftblk_volume *vol, const struct raftblk_ckpt *ckpt);
 void raftblk_lower_apply(struct raftblk_volume *vol, u64 index, const struct raftblk_entry *e);
 void raftblk_lower_flush(struct raftblk_volume *vol);
+void raftblk_lower_vmap_write(struct raftblk_volume *vol, u32 block);
+void raftblk_lower_chunk_read(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+void raftblk_lower_chunk_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+void raftblk_lower_chunk_serve(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 /* @io: part of the request's own struct; with it the read ends in raftblk_blk_read_ended() */
 void raftblk_lower_read(struct raftblk_volume *vol, struct raftblk_req *req,
 			struct request *rq, struct raftblk_io *io);
@@ -103,6 +115,9 @@ void raftblk_lower_give_up(struct raftblk_volume *vol);
 
 /* Worker only: operations started and not told to the replica yet. */
 u32 raftblk_lower_inflight(struct raftblk_volume *vol);
+
+int raftblk_lower_init(void);
+void raftblk_lower_exit(void);
 
 /* Fault injection: the next so many operations of a kind fail with -EIO. */
 atomic_t *raftblk_lower_inject(struct raftblk_volume *vol, enum raftblk_io_kind kind);

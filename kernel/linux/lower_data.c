@@ -9,16 +9,13 @@
 #define ZEROES_MAX_SECTORS	(1U << 22)	/* of one bio the device zeroes by itself: 2 GiB */
 #define ZERO_STEP_BYTES		(4U << 20)	/* of zeros written before looking back */
 
-/* Background work: must not be throttled as writeback, that would block the worker. */
-#define APPLY_OPF		(REQ_SYNC | REQ_IDLE)
-
 static void apply_write(struct raftblk_volume *vol, struct raftblk_apply_io *aio)
 {
 	const struct raftblk_payload *p = aio->entry.payload;
 	struct raftblk_bio_chain c = {
 		.lower = vol->lower,
 		.io = &aio->io,
-		.opf = REQ_OP_WRITE | APPLY_OPF,
+		.opf = REQ_OP_WRITE | RAFTBLK_BACKGROUND_OPF,
 		.sector = vol->super.data_start + aio->entry.sector,
 		.vecs = p->nr_pages,
 	};
@@ -29,25 +26,30 @@ static void apply_write(struct raftblk_volume *vol, struct raftblk_apply_io *aio
 	raftblk_chain_submit(&c);
 }
 
+void raftblk_zero_submit(struct raftblk_lower *lower, struct raftblk_io *io, blk_opf_t flags,
+			 u64 sector, u32 nsect)
+{
+	blk_opf_t opf = REQ_OP_WRITE_ZEROES | RAFTBLK_BACKGROUND_OPF | flags;
+	struct bio *bio = bio_alloc_bioset(lower->bdev, 0, opf, GFP_NOIO, &lower->bios);
+
+	bio->bi_iter.bi_sector = sector;
+	bio->bi_iter.bi_size = nsect << SECTOR_SHIFT;
+	bio->bi_private = io;
+	bio->bi_end_io = raftblk_bio_endio;
+	atomic_inc(&io->bios);
+	submit_bio(bio);
+}
+
 static void zero_by_device(struct raftblk_lower *lower, struct raftblk_apply_io *aio)
 {
-	blk_opf_t opf = REQ_OP_WRITE_ZEROES | APPLY_OPF;
-	struct bio *bio;
-	u32 n;
+	u32 n = min_t(u64, aio->zero_left, ZEROES_MAX_SECTORS);
+	u64 sector = aio->zero_sector;
 
-	/* A discard may free the space; a write of zeros is to keep it allocated. */
-	if (aio->entry.op == RAFTBLK_OP_ZERO)
-		opf |= REQ_NOUNMAP;
-	n = min_t(u64, aio->zero_left, ZEROES_MAX_SECTORS);
-	bio = bio_alloc_bioset(lower->bdev, 0, opf, GFP_NOIO, &lower->bios);
-	bio->bi_iter.bi_sector = aio->zero_sector;
-	bio->bi_iter.bi_size = n << SECTOR_SHIFT;
-	bio->bi_private = &aio->io;
-	bio->bi_end_io = raftblk_bio_endio;
 	aio->zero_sector += n;
 	aio->zero_left -= n;
-	atomic_inc(&aio->io.bios);
-	submit_bio(bio);
+	/* A discard may free the space; a write of zeros is to keep it allocated. */
+	raftblk_zero_submit(lower, &aio->io, aio->entry.op == RAFTBLK_OP_ZERO ? REQ_NOUNMAP : 0,
+			    sector, n);
 }
 
 static void zero_by_pages(struct raftblk_lower *lower, struct raftblk_apply_io *aio)
@@ -56,7 +58,7 @@ static void zero_by_pages(struct raftblk_lower *lower, struct raftblk_apply_io *
 	struct raftblk_bio_chain c = {
 		.lower = lower,
 		.io = &aio->io,
-		.opf = REQ_OP_WRITE | APPLY_OPF,
+		.opf = REQ_OP_WRITE | RAFTBLK_BACKGROUND_OPF,
 		.sector = aio->zero_sector,
 		.vecs = DIV_ROUND_UP(left, PAGE_SIZE),
 	};
@@ -108,8 +110,7 @@ static void apply_start(struct raftblk_volume *vol, struct raftblk_apply_io *aio
 	else if (e->op == RAFTBLK_OP_WRITE)
 		apply_write(vol, aio);
 	else
-		zero_begin(vol, aio, lower->no_write_zeroes ||
-				     !bdev_write_zeroes_sectors(lower->bdev));
+		zero_begin(vol, aio, !raftblk_zeroes_by_device(lower));
 }
 
 void raftblk_lower_apply(struct raftblk_volume *vol, u64 index, const struct raftblk_entry *e)
@@ -132,11 +133,10 @@ void raftblk_lower_apply(struct raftblk_volume *vol, u64 index, const struct raf
 	raftblk_io_end(&aio->io);
 }
 
-/* Some devices find out only when asked that they cannot zero by themselves. */
 static bool zero_unsupported(const struct raftblk_apply_io *aio)
 {
 	return aio->entry.op != RAFTBLK_OP_WRITE && !aio->by_pages &&
-	       (aio->io.status == -EOPNOTSUPP || aio->io.status == -EREMOTEIO);
+	       raftblk_zero_unsupported(&aio->io);
 }
 
 bool raftblk_apply_goes_on(struct raftblk_volume *vol, struct raftblk_apply_io *aio)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Shared by lower.c (the device, metadata, flush), lower_log.c and lower_data.c. */
+/* Shared by lower.c (the device, metadata, flush), lower_log.c, _data.c and _chunk.c. */
 #ifndef RAFTBLK_LOWER_INTERNAL_H
 #define RAFTBLK_LOWER_INTERNAL_H
 
@@ -43,6 +43,36 @@ struct raftblk_apply_io {
 	bool by_pages;			/* by writing zeros */
 };
 
+/* A block of the version map on its way. */
+struct raftblk_map_io {
+	struct raftblk_io io;
+	struct list_head link;		/* lower->map_free */
+	void *buf;			/* RAFTBLK_META_BYTES */
+};
+
+/**
+ * struct raftblk_chunk_op - a chunk being read, compared or written, for catch-up
+ * @link: in lower->chunk_starved
+ * @work: hashing and comparing, which would take the worker too long
+ * @what: the action
+ * @payload: READ, SERVE: what was read
+ * @hash: READ: found; SERVE: to compare with
+ * @diff: SERVE: found
+ * @by_pages: WRITE: zeros are written as such
+ *
+ * While bios or @work are under way they alone touch it.
+ */
+struct raftblk_chunk_op {
+	struct raftblk_io io;
+	struct list_head link;
+	struct work_struct work;
+	struct raftblk_chunk_io what;
+	struct raftblk_payload *payload;
+	u64 hash[RAFTBLK_CHUNK_BLOCKS];
+	struct raftblk_chunk_diff diff;
+	bool by_pages;
+};
+
 /* A slot or a flush on its way: at most one of each kind. */
 struct raftblk_meta_io {
 	struct raftblk_io io;
@@ -75,6 +105,12 @@ struct raftblk_lower {
 	struct raftblk_meta_io vote;
 	struct raftblk_meta_io ckpt;
 	struct raftblk_meta_io flush;
+
+	struct list_head map_free;
+	struct list_head chunk_starved;
+	struct raftblk_map_io map[RAFTBLK_VMAP_WRITES];
+	struct raftblk_chunk_op fetch[RAFTBLK_FETCH_SLOTS];	/* by the action's id */
+	struct raftblk_chunk_op serve[RAFTBLK_SERVE_SLOTS];
 	atomic_t inject[RAFTBLK_IO_KINDS];
 };
 
@@ -100,6 +136,8 @@ void raftblk_io_begin(struct raftblk_lower *lower, struct raftblk_io *io,
 bool raftblk_io_admit(struct raftblk_lower *lower, struct raftblk_io *io);
 /* Everything is submitted. */
 void raftblk_io_end(struct raftblk_io *io);
+/* Over: the worker may have it.  Any context; nothing of it may be touched afterwards. */
+void raftblk_io_hand_over(struct raftblk_io *io);
 void raftblk_io_fail(struct raftblk_io *io, int err);
 void raftblk_bio_endio(struct bio *bio);
 
@@ -109,14 +147,51 @@ void raftblk_chain_add(struct raftblk_bio_chain *c, struct page *page, u32 off, 
 void raftblk_chain_seek(struct raftblk_bio_chain *c, u64 sector);
 void raftblk_chain_submit(struct raftblk_bio_chain *c);
 
+/* Have the device zero sectors by itself; @nsect: what fits in a bio. */
+void raftblk_zero_submit(struct raftblk_lower *lower, struct raftblk_io *io, blk_opf_t flags,
+			 u64 sector, u32 nsect);
+
+/* Some devices find out only when asked that they cannot zero by themselves. */
+static inline bool raftblk_zero_unsupported(const struct raftblk_io *io)
+{
+	return io->status == -EOPNOTSUPP || io->status == -EREMOTEIO;
+}
+
+/* So far as is known. */
+static inline bool raftblk_zeroes_by_device(const struct raftblk_lower *lower)
+{
+	return !lower->no_write_zeroes && bdev_write_zeroes_sectors(lower->bdev);
+}
+
+/* Background work: must not be throttled as writeback, that would block the worker. */
+#define RAFTBLK_BACKGROUND_OPF	(REQ_SYNC | REQ_IDLE)
+
 /* How writes that must be stable are flagged; may set io->flush_after. */
 blk_opf_t raftblk_stable_opf(struct raftblk_lower *lower, struct raftblk_io *io, u32 bytes,
 			     u32 vecs);
 
+/* lower_log.c, lower_data.c */
+
 void raftblk_log_write_ended(struct raftblk_volume *vol, struct raftblk_log_io *lio);
 void raftblk_log_read_ended(struct raftblk_volume *vol, struct raftblk_load_io *lio);
+/* See raftblk_lower_retry(), raftblk_lower_give_up(). */
+bool raftblk_log_retry(struct raftblk_volume *vol);
+void raftblk_log_give_up(struct raftblk_volume *vol);
 /* More is to be zeroed, or the same in another way: started; false: ended. */
 bool raftblk_apply_goes_on(struct raftblk_volume *vol, struct raftblk_apply_io *aio);
 void raftblk_apply_ended(struct raftblk_volume *vol, struct raftblk_apply_io *aio);
+
+/* lower_chunk.c */
+
+int raftblk_chunk_alloc(struct raftblk_lower *lower);
+void raftblk_chunk_free(struct raftblk_lower *lower);
+void raftblk_map_ended(struct raftblk_volume *vol, struct raftblk_map_io *mio);
+void raftblk_chunk_read_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
+void raftblk_chunk_serve_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
+/* The same in another way: started; false: ended. */
+bool raftblk_chunk_write_goes_on(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
+/* See raftblk_lower_retry(), raftblk_lower_give_up(). */
+bool raftblk_chunk_retry(struct raftblk_volume *vol);
+void raftblk_chunk_give_up(struct raftblk_volume *vol);
 
 #endif /* RAFTBLK_LOWER_INTERNAL_H */

@@ -194,7 +194,7 @@ void raftblk_lower_log_read(struct raftblk_volume *vol, u64 index, const struct 
 		list_add_tail(&lio->link, &lower->load_starved);
 }
 
-bool raftblk_lower_retry(struct raftblk_volume *vol)
+bool raftblk_log_retry(struct raftblk_volume *vol)
 {
 	struct raftblk_lower *lower = vol->lower;
 	struct raftblk_load_io *lio, *next;
@@ -209,7 +209,7 @@ bool raftblk_lower_retry(struct raftblk_volume *vol)
 	return false;
 }
 
-void raftblk_lower_give_up(struct raftblk_volume *vol)
+void raftblk_log_give_up(struct raftblk_volume *vol)
 {
 	struct raftblk_lower *lower = vol->lower;
 	struct raftblk_load_io *lio;

@@ -4,6 +4,7 @@
 
 #include "blk.h"
 #include "debugfs.h"
+#include "lower.h"
 #include "net.h"
 #include "netlink.h"
 #include "payload.h"
@@ -16,9 +17,12 @@ static int __init raftblk_init(void)
 	err = raftblk_payload_init();
 	if (err)
 		return err;
-	err = raftblk_blk_init();
+	err = raftblk_lower_init();
 	if (err)
 		goto err_payload;
+	err = raftblk_blk_init();
+	if (err)
+		goto err_lower;
 	err = raftblk_net_init();
 	if (err)
 		goto err_blk;
@@ -34,6 +38,8 @@ err_net:
 	raftblk_net_exit();
 err_blk:
 	raftblk_blk_exit();
+err_lower:
+	raftblk_lower_exit();
 err_payload:
 	raftblk_payload_exit();
 	return err;
@@ -47,6 +53,7 @@ static void __exit raftblk_exit(void)
 	raftblk_debugfs_exit();
 	raftblk_net_exit();
 	raftblk_blk_exit();
+	raftblk_lower_exit();
 	raftblk_payload_exit();
 }
 

@@ -373,18 +373,16 @@ u32 raftblk_net_ready(struct raftblk_volume *vol)
 
 void raftblk_net_send(struct raftblk_volume *vol, const struct raftblk_msg *m)
 {
+	u32 role = raftblk_msg_is_data(m) ? RAFTBLK_CONN_DATA : RAFTBLK_CONN_CONTROL;
 	struct raftblk_net *net = vol->net;
-	struct raftblk_link *link;
-	struct raftblk_conn *conn;
+	struct raftblk_link *link = NULL;
 
-	if (!net || !m->to)
-		return;
-	link = raftblk_link_find(net, m->to);
-	if (!link)
-		return;
-	conn = link->conn[raftblk_msg_is_data(m) ? RAFTBLK_CONN_DATA : RAFTBLK_CONN_CONTROL];
-	if (conn)
-		raftblk_conn_send(conn, m);
+	if (net && m->to)
+		link = raftblk_link_find(net, m->to);
+	if (link && link->conn[role])
+		raftblk_conn_send(link->conn[role], m);
+	else
+		raftblk_payload_put(m->payload);
 }
 
 int raftblk_net_init(void)

@@ -69,9 +69,9 @@ void raftblk_payload_pool_exit(struct raftblk_payload_pool *pool)
 	mutex_destroy(&pool->tx_lock);
 }
 
-static mempool_t *struct_pool(struct raftblk_payload_reserve *r, u32 bytes)
+static mempool_t *struct_pool(struct raftblk_payload_reserve *r, bool large)
 {
-	return bytes <= RAFTBLK_PAYLOAD_SMALL_PAGES * PAGE_SIZE ? &r->small : &r->large;
+	return large ? &r->large : &r->small;
 }
 
 /* Without pages yet. */
@@ -79,10 +79,12 @@ static struct raftblk_payload *payload_new(struct raftblk_payload_pool *pool,
 					   struct raftblk_payload_reserve *reserve,
 					   u32 bytes, gfp_t gfp)
 {
-	struct raftblk_payload *p = mempool_alloc(struct_pool(reserve, bytes), gfp);
+	bool large = bytes > RAFTBLK_PAYLOAD_SMALL_PAGES * PAGE_SIZE;
+	struct raftblk_payload *p = mempool_alloc(struct_pool(reserve, large), gfp);
 
 	if (!p)
 		return NULL;
+	p->large = large;
 	refcount_set(&p->ref, 1);
 	p->bytes = bytes;
 	p->nr_pages = 0;
@@ -113,14 +115,24 @@ static void payload_free(struct raftblk_payload *p)
 
 	for (i = 0; i < p->nr_pages; i++)
 		page_free(&r->pages, p->page[i]);
-	mempool_free(p, struct_pool(r, p->bytes));
+	mempool_free(p, struct_pool(r, p->large));
 	if (atomic_read(&pool->starved) && atomic_xchg(&pool->starved, 0))
 		raftblk_volume_kick(pool->vol);
 }
 
-struct raftblk_payload *raftblk_payload_alloc(struct raftblk_volume *vol, u32 bytes)
+/* A page for @p, which may come from the reserve. */
+static struct page *rx_page(struct raftblk_payload *p)
 {
-	struct raftblk_payload_pool *pool = &vol->pool;
+	struct page *page = alloc_page(GFP_EASY);
+
+	if (likely(page))
+		return page;
+	p->reserved = true;
+	return mempool_alloc(&p->reserve->pages, GFP_EASY);
+}
+
+static struct raftblk_payload *rx_new(struct raftblk_payload_pool *pool, u32 bytes, bool reserve)
+{
 	u32 nr_pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	struct raftblk_payload *p;
 
@@ -128,22 +140,38 @@ struct raftblk_payload *raftblk_payload_alloc(struct raftblk_volume *vol, u32 by
 		return NULL;
 	p = payload_new(pool, &pool->rx, bytes, GFP_EASY);
 	while (p && p->nr_pages < nr_pages) {
-		struct page *page = alloc_page(GFP_EASY);
+		struct page *page = reserve ? rx_page(p) : alloc_page(GFP_EASY);
 
 		if (!page) {
-			p->reserved = true;
-			page = mempool_alloc(&pool->rx.pages, GFP_EASY);
-		}
-		if (!page) {
 			payload_free(p);
-			p = NULL;
-			break;
+			return NULL;
 		}
 		p->page[p->nr_pages++] = page;
 	}
-	if (!p)
-		atomic_set(&pool->starved, 1);
 	return p;
+}
+
+struct raftblk_payload *raftblk_payload_alloc(struct raftblk_volume *vol, u32 bytes)
+{
+	struct raftblk_payload *p = rx_new(&vol->pool, bytes, true);
+
+	if (!p)
+		atomic_set(&vol->pool.starved, 1);
+	return p;
+}
+
+struct raftblk_payload *raftblk_payload_try_alloc(struct raftblk_volume *vol, u32 bytes)
+{
+	return rx_new(&vol->pool, bytes, false);
+}
+
+void raftblk_payload_shrink(struct raftblk_payload *p, u32 bytes)
+{
+	u32 nr_pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
+
+	p->bytes = bytes;
+	while (p->nr_pages > nr_pages)
+		page_free(&p->reserve->pages, p->page[--p->nr_pages]);
 }
 
 void raftblk_payload_get(struct raftblk_payload *p)

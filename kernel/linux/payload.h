@@ -33,6 +33,7 @@ struct raftblk_volume;
  * @ref: references
  * @bytes: length
  * @nr_pages: how many pages that takes
+ * @large: the struct has room for more than RAFTBLK_PAYLOAD_SMALL_PAGES
  * @reserved: some pages may be of the reserve.  They are sent by copying: TCP would
  *	keep them for as long as a peer does not acknowledge, and what the reserve
  *	gives has to come back without anybody's help.
@@ -44,6 +45,7 @@ struct raftblk_payload {
 	refcount_t ref;
 	u32 bytes;
 	u32 nr_pages;
+	bool large;
 	bool reserved;
 	struct raftblk_payload_pool *pool;
 	struct raftblk_payload_reserve *reserve;
@@ -98,6 +100,12 @@ void raftblk_payload_pool_exit(struct raftblk_payload_pool *pool);
  * good if @bytes is out of range.
  */
 struct raftblk_payload *raftblk_payload_alloc(struct raftblk_volume *vol, u32 bytes);
+
+/* The same without the reserve, and nobody is told of memory that is freed. */
+struct raftblk_payload *raftblk_payload_try_alloc(struct raftblk_volume *vol, u32 bytes);
+
+/* Only the first @bytes are wanted; by the one who fills it. */
+void raftblk_payload_shrink(struct raftblk_payload *p, u32 bytes);
 
 void raftblk_payload_get(struct raftblk_payload *p);
 void raftblk_payload_put(struct raftblk_payload *p);	/* any context; NULL is fine */

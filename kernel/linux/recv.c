@@ -46,7 +46,7 @@ void raftblk_rx_drop(struct raftblk_rx *rx)
 
 	if (!rx->payloads)
 		return;
-	for (i = 0; i < rx->msg.nr; i++)
+	for (i = 0; i < rx->nr; i++)
 		raftblk_payload_put(rx->ent[i].payload);
 	rx->payloads = false;
 }
@@ -109,9 +109,12 @@ static int rx_fill(struct raftblk_conn *conn, u32 need)
 /* Each type has its connection; those of the handshake and JOIN have none here. */
 static bool rx_type_fits(const struct raftblk_conn *conn, u8 type)
 {
-	if (conn->role == RAFTBLK_CONN_DATA)
-		return type == RAFTBLK_MSG_APPEND;
-	return type != RAFTBLK_MSG_APPEND && type < RAFTBLK_MSG_JOIN_REQ;
+	const struct raftblk_msg m = { .type = type };
+
+	if (raftblk_msg_is_data(&m))
+		return conn->role == RAFTBLK_CONN_DATA;
+	return conn->role == RAFTBLK_CONN_CONTROL &&
+	       (type < RAFTBLK_MSG_JOIN_REQ || raftblk_msg_is_catchup(type));
 }
 
 /*
@@ -129,6 +132,8 @@ static void rx_deliver(struct raftblk_conn *conn)
 	struct raftblk_volume *vol = conn->net->vol;
 	struct raftblk_rx *rx = &conn->rx;
 
+	if (rx->payloads && rx->msg.type == RAFTBLK_MSG_DATA)
+		rx->msg.payload = rx->ent[0].payload;
 	rx->payloads = false;
 	conn->rx_msgs++;
 	/* not what the header says: that one is known by the handshake */
@@ -140,8 +145,40 @@ static void rx_deliver(struct raftblk_conn *conn)
 /* Entries without payload take no bytes. */
 static void rx_skip_empty(struct raftblk_rx *rx)
 {
-	while (rx->cur < rx->msg.nr && !rx->ent[rx->cur].bytes)
+	while (rx->cur < rx->nr && !rx->ent[rx->cur].bytes)
 		rx->cur++;
+}
+
+/* Content of a chunk, to be received as if it were an entry's. */
+static void rx_data_entry(struct raftblk_rx *rx)
+{
+	const struct raftblk_wire_data *d = rx->msg.body;
+
+	rx->ent[0] = (struct raftblk_entry){
+		.bytes = rx->msg.bytes,
+		.crc = le32_to_cpu(d->crc),
+	};
+}
+
+/* Head and body are there. */
+static int rx_begin_payloads(struct raftblk_rx *rx)
+{
+	u32 i;
+
+	rx->nr = rx->msg.nr;
+	if (rx->msg.type == RAFTBLK_MSG_DATA) {
+		rx_data_entry(rx);
+		rx->nr = 1;
+	}
+	for (i = 0; i < rx->nr; i++)
+		if (rx->ent[i].bytes > RAFTBLK_PAYLOAD_MAX_BYTES)
+			return -EPROTO;
+	rx->payloads = true;
+	rx->cur = 0;
+	rx->off = 0;
+	rx->crc = 0;
+	rx_skip_empty(rx);
+	return 0;
 }
 
 /* The next header and body: deliver, or go on with payloads. */
@@ -151,7 +188,6 @@ static int rx_head(struct raftblk_conn *conn)
 	const struct raftblk_wire_header *h = (const void *)(rx->buf + rx->head);
 	struct raftblk_wire_frame what;
 	u32 need = sizeof(*h);
-	u32 i;
 	int err;
 
 	if (rx->tail - rx->head >= need) {
@@ -170,18 +206,9 @@ static int rx_head(struct raftblk_conn *conn)
 	if (err)
 		return err;
 	rx->head += need;
-	if (!what.payload_bytes) {
-		rx_deliver(conn);
-		return 0;
-	}
-	for (i = 0; i < rx->msg.nr; i++)
-		if (rx->ent[i].bytes > RAFTBLK_PAYLOAD_MAX_BYTES)
-			return -EPROTO;
-	rx->payloads = true;
-	rx->cur = 0;
-	rx->off = 0;
-	rx->crc = 0;
-	rx_skip_empty(rx);
+	if (what.payload_bytes)
+		return rx_begin_payloads(rx);
+	rx_deliver(conn);
 	return 0;
 }
 
@@ -230,7 +257,7 @@ static u32 rx_vector(const struct raftblk_rx *rx, struct bio_vec *bv, u32 *bytes
 	u32 i = rx->cur, off = rx->off, nr = 0;
 
 	*bytes = 0;
-	while (i < rx->msg.nr && nr < CONN_VECTOR) {
+	while (i < rx->nr && nr < CONN_VECTOR) {
 		const struct raftblk_entry *e = &rx->ent[i];
 		u32 in_page = offset_in_page(off);
 
@@ -270,7 +297,7 @@ static int rx_alloc(struct raftblk_conn *conn)
 	struct raftblk_rx *rx = &conn->rx;
 	u32 i, pages = 0;
 
-	for (i = rx->cur; i < rx->msg.nr && pages < CONN_VECTOR; i++) {
+	for (i = rx->cur; i < rx->nr && pages < CONN_VECTOR; i++) {
 		struct raftblk_entry *e = &rx->ent[i];
 
 		if (e->bytes && !e->payload)
@@ -297,12 +324,13 @@ static void rx_split(struct raftblk_conn *conn)
 	rest.index += n;
 	rest.log_term = rx->ent[n - 1].term;
 	rest.nr -= n;
-	rx->msg.nr = n;
+	rx->msg.nr = n;	/* an APPEND: the content of DATA is one piece */
 	rx_deliver(conn);
 
 	memmove(rx->ent, rx->ent + n, rest.nr * sizeof(*rx->ent));
 	rx->msg = rest;
 	rx->msg.ent = rx->ent;
+	rx->nr = rest.nr;
 	rx->cur = 0;
 	rx->payloads = true;
 }
@@ -312,7 +340,7 @@ static int rx_payloads(struct raftblk_conn *conn)
 	struct raftblk_rx *rx = &conn->rx;
 	int err;
 
-	if (rx->cur == rx->msg.nr) {
+	if (rx->cur == rx->nr) {
 		rx_deliver(conn);
 		return 0;
 	}

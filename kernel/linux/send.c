@@ -14,6 +14,12 @@
 #define TX_DATA_HEAD	(sizeof(struct raftblk_wire_header) + \
 			 RAFTBLK_MSG_MAX_ENTRIES * sizeof(struct raftblk_disk_desc))
 
+/* The longest of catch-up; all others have no body. */
+#define TX_CONTROL_HEAD	(sizeof(struct raftblk_wire_header) + \
+			 sizeof(struct raftblk_wire_boundary))
+
+static_assert(sizeof(struct raftblk_wire_fetch) <= sizeof(struct raftblk_wire_boundary) &&
+	      RAFTBLK_LIST_MAX * sizeof(__le64) <= sizeof(struct raftblk_wire_boundary));
 static_assert(!(CONN_CONTROL_MSGS & (CONN_CONTROL_MSGS - 1)) &&
 	      !(CONN_DATA_MSGS & (CONN_DATA_MSGS - 1)));
 
@@ -22,7 +28,7 @@ int raftblk_tx_init(struct raftblk_tx *tx, u8 role)
 	bool data = role == RAFTBLK_CONN_DATA;
 
 	tx->size = data ? CONN_DATA_MSGS : CONN_CONTROL_MSGS;
-	tx->head_cap = data ? TX_DATA_HEAD : sizeof(struct raftblk_wire_header);
+	tx->head_cap = data ? TX_DATA_HEAD : TX_CONTROL_HEAD;
 	tx->out = kcalloc(tx->size, sizeof(*tx->out), GFP_NOIO);
 	tx->heads = kvmalloc_array(tx->size, tx->head_cap, GFP_NOIO);
 	if (data)
@@ -133,12 +139,18 @@ void raftblk_conn_send(struct raftblk_conn *conn, const struct raftblk_msg *m)
 	struct raftblk_out *out = &tx->out[slot];
 	u32 nr = m->type == RAFTBLK_MSG_APPEND ? m->nr : 0;
 
-	if (tx->count == tx->size || nr > RAFTBLK_MSG_MAX_ENTRIES)
+	if (tx->count == tx->size || nr > RAFTBLK_MSG_MAX_ENTRIES) {
+		raftblk_payload_put(m->payload);
 		return;
+	}
 	*out = (struct raftblk_out){ };
 	if (nr && !tx_take_payloads(out, tx_payloads(tx, slot), &te, nr)) {
 		vol_err(vol, "entries to be sent are not in memory; not sent\n");
 		return;
+	}
+	if (m->payload) {
+		tx_payloads(tx, slot)[out->nr++] = m->payload;
+		out->bytes += m->bytes;
 	}
 	out->head_bytes = raftblk_wire_encode(m, tx_entry, &te, tx_head(tx, slot));
 	out->bytes += out->head_bytes;

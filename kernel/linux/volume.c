@@ -2,19 +2,17 @@
 /* Volumes: bringing a member up, tearing it down, finding it. */
 #include <linux/blkdev.h>
 #include <linux/module.h>
-#include <linux/random.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
-#include <linux/vmalloc.h>
 
 #include "blk.h"
 #include "debugfs.h"
+#include "load.h"
 #include "lower.h"
 #include "net.h"
 #include "volume.h"
 
 #define MAX_MINOR		4096
-#define RECOVERY_BUF_BYTES	(1U << 20)
 
 /* Protects the table, RAFTBLK_VOL_UP and the generation. */
 static DEFINE_MUTEX(raftblk_volumes_lock);
@@ -246,227 +244,6 @@ struct raftblk_volume *raftblk_volume_next(s64 minor)
 	return table_find(match_above, &minor);
 }
 
-/* Reading what is on the lower device */
-
-/* Copy A, or B where A does not read well. */
-static int read_super(struct raftblk_volume *vol, void *buf, struct netlink_ext_ack *extack)
-{
-	const char *why = "the superblock cannot be read";
-	int err, first_err = 0, i;
-
-	for (i = 0; i < 2; i++) {
-		err = raftblk_lower_read_sync(vol, RAFTBLK_SUPER_SECTOR(i), buf, RAFTBLK_META_BYTES);
-		if (!err)
-			err = raftblk_super_decode(&vol->super, buf, &why);
-		if (!err)
-			break;
-		if (!first_err || first_err == -ENODATA)
-			first_err = err;
-	}
-	if (err) {
-		raftblk_extack(extack, why);
-		return first_err;
-	}
-	vol->super_copy = i;
-	return 0;
-}
-
-/* Only when the member is known to be good: what is refused is not touched. */
-static void restore_super(struct raftblk_volume *vol, void *buf)
-{
-	int err;
-
-	if (!vol->super_copy)
-		return;
-	err = raftblk_lower_read_sync(vol, RAFTBLK_SUPER_SECTOR(1), buf, RAFTBLK_META_BYTES);
-	if (!err)
-		err = raftblk_lower_write_sync(vol, RAFTBLK_SUPER_SECTOR(0), buf,
-					       RAFTBLK_META_BYTES);
-	if (err)
-		pr_warn("raftblk: %s: superblock A does not read well, and cannot be restored: error %d\n",
-			vol->path, -err);
-	else
-		pr_warn("raftblk: %s: superblock A does not read well, restored from B\n",
-			vol->path);
-}
-
-/* Do the superblock's places lie on this device, and fit its sectors? */
-static int check_geometry(struct raftblk_volume *vol, struct netlink_ext_ack *extack)
-{
-	const struct raftblk_super *s = &vol->super;
-	struct raftblk_lower_info info;
-
-	raftblk_lower_info(vol, &info);
-	if (s->ring_start + s->ring_sectors > info.sectors ||
-	    s->data_start + s->data_sectors > info.sectors) {
-		NL_SET_ERR_MSG(extack, "the device is smaller than its superblock says");
-		return -ENOSPC;
-	}
-	if (s->block_size < info.logical_block_size || s->log_align < info.logical_block_size ||
-	    ((s->data_start << SECTOR_SHIFT) & (info.logical_block_size - 1))) {
-		NL_SET_ERR_MSG(extack,
-			       "the device has larger sectors than the one this member was made on");
-		return -EINVAL;
-	}
-	return 0;
-}
-
-/*
- * A slot whose CRC is wrong was torn, and never answered for: the other one holds.
- * One that cannot be read at all may hold a vote that was given; to go on from the
- * one before would be to vote twice.
- */
-static int read_vote(struct raftblk_volume *vol, void *buf, struct raftblk_vote *vote,
-		     struct netlink_ext_ack *extack)
-{
-	struct raftblk_vote v;
-	bool found = false;
-	int g, err;
-
-	for (g = 0; g < 2; g++) {
-		err = raftblk_lower_read_sync(vol, RAFTBLK_VOTE_SECTOR(g), buf, RAFTBLK_META_BYTES);
-		if (err) {
-			NL_SET_ERR_MSG(extack,
-				       "a vote slot cannot be read: what this member promised is not known");
-			return err;
-		}
-		if (raftblk_vote_decode(&v, vol->super.uuid, buf))
-			continue;
-		if (!found || v.generation > vote->generation)
-			*vote = v;
-		found = true;
-	}
-	if (found)
-		return 0;
-	NL_SET_ERR_MSG(extack, "neither vote slot reads well: what this member promised is lost");
-	return -EUCLEAN;
-}
-
-static int read_ckpt(struct raftblk_volume *vol, void *buf, struct raftblk_ckpt *ckpt,
-		     struct netlink_ext_ack *extack)
-{
-	struct raftblk_ckpt *c = kmalloc(sizeof(*c), GFP_KERNEL);
-	bool found = false;
-	int g;
-
-	if (!c)
-		return -ENOMEM;
-	for (g = 0; g < 2; g++) {
-		if (raftblk_lower_read_sync(vol, RAFTBLK_CKPT_SECTOR(g), buf, RAFTBLK_META_BYTES) ||
-		    raftblk_ckpt_decode(c, vol->super.uuid, buf))
-			continue;
-		if (!found || c->generation > ckpt->generation)
-			*ckpt = *c;
-		found = true;
-	}
-	kfree(c);
-	if (found)
-		return 0;
-	NL_SET_ERR_MSG(extack, "neither checkpoint slot reads well");
-	return -EUCLEAN;
-}
-
-static int check_ckpt(struct raftblk_volume *vol, const struct raftblk_ckpt *ckpt,
-		      struct netlink_ext_ack *extack)
-{
-	const struct raftblk_super *s = &vol->super;
-
-	if (ckpt->volume_sectors && ckpt->volume_sectors <= s->data_sectors &&
-	    !(ckpt->volume_sectors & ((s->block_size >> SECTOR_SHIFT) - 1)))
-		return 0;
-	NL_SET_ERR_MSG(extack, "the size of the volume does not fit this member's data area");
-	return -EUCLEAN;
-}
-
-static int ring_read(void *ctx, u64 sector, u32 nsect, void *buf)
-{
-	struct raftblk_volume *vol = ctx;
-
-	return raftblk_lower_read_sync(vol, vol->super.ring_start + sector, buf,
-				       nsect << SECTOR_SHIFT);
-}
-
-static void tell_recovered(struct raftblk_volume *vol, const struct raftblk_recovered *found)
-{
-	const struct raftblk_replica *rep = &vol->replica;
-
-	vol_info(vol, "node %u on %s: applied %llu, log %llu to %llu, term %llu\n",
-		 vol->super.node_id, vol->path, rep->applied, rep->log.first, rep->log.last,
-		 rep->raft.term);
-	if (found->torn)
-		vol_info(vol, "an unfinished record at the end of the log was dropped\n");
-	/* Usual: their place was used again after the last checkpoint. */
-	if (found->discarded)
-		vol_dbg(vol, "old records kept for others were dropped\n");
-	if (found->corrupt_index)
-		vol_err(vol, "the log is damaged at entry %llu: %s; does not vote before it has been fetched again\n",
-			found->corrupt_index, found->why ?: "unreadable");
-}
-
-static int start_replica(struct raftblk_volume *vol, const struct raftblk_vote *vote,
-			 const struct raftblk_ckpt *ckpt, struct netlink_ext_ack *extack)
-{
-	const struct raftblk_replica_params params = RAFTBLK_REPLICA_PARAMS_DEFAULT;
-	struct raftblk_recovered found = {};
-	struct raftblk_reader reader = {
-		.read = ring_read,
-		.ctx = vol,
-		.buf_bytes = RECOVERY_BUF_BYTES,
-	};
-	struct raftblk_payload_ops ops;
-	int err;
-
-	vol->slot = kvcalloc(vol->super.max_entries, sizeof(*vol->slot), GFP_KERNEL);
-	reader.buf = vmalloc(RECOVERY_BUF_BYTES);
-	if (!vol->slot || !reader.buf) {
-		err = -ENOMEM;
-		goto err_free;
-	}
-	raftblk_payload_fill_ops(&ops, vol);
-	err = raftblk_replica_init(&vol->replica, &vol->super, vote, ckpt, &params, &ops,
-				   vol->slot, &reader, NULL, raftblk_now(), get_random_u64(), &found);
-	if (err) {
-		raftblk_extack(extack, found.why ?: "the log cannot be recovered");
-		goto err_free;
-	}
-	vfree(reader.buf);
-	tell_recovered(vol, &found);
-	return 0;
-
-err_free:
-	vfree(reader.buf);
-	kvfree(vol->slot);
-	vol->slot = NULL;
-	return err;
-}
-
-static void stop_replica(struct raftblk_volume *vol)
-{
-	raftblk_replica_exit(&vol->replica);
-	kvfree(vol->slot);
-	vol->slot = NULL;
-}
-
-/* Read vote and checkpoint and start from them. */
-static int load_replica(struct raftblk_volume *vol, void *buf, struct netlink_ext_ack *extack)
-{
-	struct raftblk_ckpt *ckpt = kzalloc(sizeof(*ckpt), GFP_KERNEL);
-	struct raftblk_vote vote;
-	int err;
-
-	if (!ckpt)
-		return -ENOMEM;
-	err = read_vote(vol, buf, &vote, extack);
-	if (!err)
-		err = read_ckpt(vol, buf, ckpt, extack);
-	if (!err)
-		err = check_ckpt(vol, ckpt, extack);
-	if (!err)
-		err = start_replica(vol, &vote, ckpt, extack);
-	kfree(ckpt);
-	return err;
-}
-
 /* Up */
 
 /* From here on others can reach the volume: peers, then users. */
@@ -517,9 +294,7 @@ static int volume_start(struct raftblk_volume *vol, void *buf, struct netlink_ex
 	if (err)
 		NL_SET_ERR_MSG(extack, "the lower device's write cache cannot be flushed");
 	else
-		err = read_super(vol, buf, extack);
-	if (!err)
-		err = check_geometry(vol, extack);
+		err = raftblk_load_super(vol, buf, extack);
 	if (!err)
 		err = table_insert(vol, extack);
 	if (err)
@@ -527,10 +302,10 @@ static int volume_start(struct raftblk_volume *vol, void *buf, struct netlink_ex
 	err = raftblk_payload_pool_init(&vol->pool, vol);
 	if (err)
 		goto err_table;
-	err = load_replica(vol, buf, extack);
+	err = raftblk_load_replica(vol, buf, extack);
 	if (err)
 		goto err_pool;
-	restore_super(vol, buf);
+	raftblk_load_restore_super(vol, buf);
 	err = raftblk_blk_alloc(vol, extack);
 	if (err)
 		goto err_replica;
@@ -548,7 +323,7 @@ err_module:
 err_blk:
 	raftblk_blk_free(vol);
 err_replica:
-	stop_replica(vol);
+	raftblk_unload_replica(vol);
 err_pool:
 	raftblk_payload_pool_exit(&vol->pool);
 err_table:
@@ -608,7 +383,7 @@ static void volume_stop(struct raftblk_volume *vol)
 	raftblk_blk_remove(vol);
 	raftblk_worker_stop(vol);
 	raftblk_net_stop(vol);
-	stop_replica(vol);
+	raftblk_unload_replica(vol);
 	raftblk_payload_pool_exit(&vol->pool);
 	raftblk_lower_close(vol);
 	table_remove(vol);

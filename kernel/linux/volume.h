@@ -25,6 +25,7 @@
 #include <linux/llist.h>
 #include <linux/netlink.h>
 #include <linux/rcupdate.h>
+#include <linux/siphash.h>
 #include <linux/spinlock.h>
 #include <linux/timekeeping.h>
 
@@ -72,6 +73,8 @@ struct raftblk_stats {
 	u64 log_reads, log_read_bytes;
 	u64 applies, apply_bytes;
 	u64 flushes, votes, checkpoints;
+	u64 fetches, fetch_bytes;	/* chunks of other members written here */
+	u64 serves, serve_bytes;	/* chunks read for other members, content sent */
 	u64 rounds;		/* of the worker */
 };
 
@@ -93,6 +96,8 @@ struct raftblk_stats {
  * @super_copy: which copy of the superblock was read (for messages)
  * @path: the lower device, as given; for messages and status
  * @replica: the worker's
+ * @vmap: the worker's; without arrays where the superblock has no place for a map
+ * @hash_key: for hashes of blocks that members compare
  * @net: net.c's
  * @netlink: netlink.c's, to use as it likes (worker context)
  * @lower: lower.c's
@@ -120,6 +125,8 @@ struct raftblk_volume {
 
 	struct raftblk_replica replica;
 	struct raftblk_entry *slot;
+	struct raftblk_vmap vmap;
+	siphash_key_t hash_key;
 	struct raftblk_net *net;
 	void *netlink;
 	struct raftblk_lower *lower;

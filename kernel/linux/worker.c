@@ -292,7 +292,19 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		break;
 	case RAFTBLK_EVENT_BEHIND:
 		vol->behind = true;
-		vol_warn(vol, "the leader's log no longer reaches back to what this member has\n");
+		if (!vol->replica.vmap)
+			vol_warn(vol, "the leader's log no longer reaches back to what this member has\n");
+		break;
+	case RAFTBLK_EVENT_CATCHUP_BEGIN:
+		vol->behind = false;
+		vol_info(vol, "the log begins anew at %llu; what changed before comes from other members\n",
+			 ev.b);
+		break;
+	case RAFTBLK_EVENT_CATCHUP_SOURCE:
+		vol_dbg(vol, "catches up from node %lld\n", ev.a);
+		break;
+	case RAFTBLK_EVENT_CATCHUP_END:
+		vol_info(vol, "has caught up, complete at %llu\n", ev.b);
 		break;
 	case RAFTBLK_EVENT_FAULT:
 		vol_err(vol, "the member has stopped: error %lld\n", -ev.a);
@@ -351,10 +363,16 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 		tell_event(vol, act);
 		break;
 	case RAFTBLK_ACT_VMAP_WRITE:
+		raftblk_lower_vmap_write(vol, act->block);
+		break;
 	case RAFTBLK_ACT_CHUNK_READ:
+		raftblk_lower_chunk_read(vol, &act->io);
+		break;
 	case RAFTBLK_ACT_CHUNK_WRITE:
+		raftblk_lower_chunk_write(vol, &act->io);
+		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
-		WARN_ON_ONCE(1);	/* params.catchup is off */
+		raftblk_lower_chunk_serve(vol, &act->io);
 		break;
 	}
 }
