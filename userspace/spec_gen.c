@@ -306,6 +306,18 @@ static const struct spec_attr spec_set_stats_attrs[] = {
 	[RAFTBLK_A_STATS_ROUNDS] = {
 		.name = "rounds", .type = SPEC_U64,
 	},
+	[RAFTBLK_A_STATS_FETCHES] = {
+		.name = "fetches", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_FETCH_BYTES] = {
+		.name = "fetch_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_SERVES] = {
+		.name = "serves", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_SERVE_BYTES] = {
+		.name = "serve_bytes", .type = SPEC_U64,
+	},
 };
 
 const struct spec_set spec_set_stats = {

@@ -33,6 +33,8 @@ static int state_show(struct seq_file *m, void *v)
 	seq_printf(m, "reads %llu %llu\nwrites %llu %llu\ndiscards %llu %llu\nerrors %llu\n",
 		   st->reads, st->read_bytes, st->writes, st->write_bytes,
 		   st->discards, st->discard_bytes, st->errors);
+	seq_printf(m, "fetches %llu %llu\nserves %llu %llu\n",
+		   st->fetches, st->fetch_bytes, st->serves, st->serve_bytes);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(state);

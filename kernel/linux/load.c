@@ -39,7 +39,7 @@ static int read_super(struct raftblk_volume *vol, void *buf, struct netlink_ext_
 			vol->super_copy = 1;
 			return 0;
 		}
-		if (err == -ENODATA) {
+		if (err == -ENODATA || err_b == -EOPNOTSUPP) {
 			err = err_b;
 			why = why_b;
 		}

@@ -221,6 +221,10 @@ static int put_stats(struct sk_buff *skb, const struct raftblk_stats *s)
 		{ RAFTBLK_A_STATS_VOTES, s->votes },
 		{ RAFTBLK_A_STATS_CHECKPOINTS, s->checkpoints },
 		{ RAFTBLK_A_STATS_ROUNDS, s->rounds },
+		{ RAFTBLK_A_STATS_FETCHES, s->fetches },
+		{ RAFTBLK_A_STATS_FETCH_BYTES, s->fetch_bytes },
+		{ RAFTBLK_A_STATS_SERVES, s->serves },
+		{ RAFTBLK_A_STATS_SERVE_BYTES, s->serve_bytes },
 	};
 	struct nlattr *nest = nla_nest_start(skb, RAFTBLK_A_VOLUME_STATS);
 	u32 i;

@@ -258,6 +258,11 @@ enum raftblk_a_member {
  * @RAFTBLK_A_STATS_VOTES: Written to a vote slot. (u64)
  * @RAFTBLK_A_STATS_CHECKPOINTS: Written to a checkpoint slot. (u64)
  * @RAFTBLK_A_STATS_ROUNDS: Rounds of the volume's worker. (u64)
+ * @RAFTBLK_A_STATS_FETCHES: Chunks that came from other members and were written, for
+ *	catching up. (u64)
+ * @RAFTBLK_A_STATS_FETCH_BYTES: Content received for that. (u64)
+ * @RAFTBLK_A_STATS_SERVES: Chunks read and compared for other members that catch up. (u64)
+ * @RAFTBLK_A_STATS_SERVE_BYTES: Content that differed there. (u64)
  */
 enum raftblk_a_stats {
 	RAFTBLK_A_STATS_PAD = 1,
@@ -278,6 +283,10 @@ enum raftblk_a_stats {
 	RAFTBLK_A_STATS_VOTES,
 	RAFTBLK_A_STATS_CHECKPOINTS,
 	RAFTBLK_A_STATS_ROUNDS,
+	RAFTBLK_A_STATS_FETCHES,
+	RAFTBLK_A_STATS_FETCH_BYTES,
+	RAFTBLK_A_STATS_SERVES,
+	RAFTBLK_A_STATS_SERVE_BYTES,
 
 	__RAFTBLK_A_STATS_MAX,
 	RAFTBLK_A_STATS_MAX = (__RAFTBLK_A_STATS_MAX - 1)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Rotten superblocks, slots and log records: mended, or refused with a sentence.
-# klog: ^raftblk: /dev/vda: superblock A does not read well, restored from B$
+# klog: ^raftblk: /dev/vda: superblock (A does not read well, restored from B|B does not read well, restored from A)$
 # klog: ^raftblk0 \(vol\): (flush on /dev/vda failed|the member has stopped): error 5$
 # klog: ^raftblk0 \(vol\): the log is damaged at entry \d+: .*; does not vote before it has been fetched again$
 . ./lib.sh
@@ -43,7 +43,15 @@ mended "superblock A rotten"
 check "it is whole again" raftblk dump /dev/vda
 rot $SUPER_B
 mended "superblock B rotten"
+check "it is whole again, too" raftblk dump /dev/vda
 restore
+# A later release's superblock is not a rotten one: to go on from the other copy would
+# be to treat by old rules what was written by new ones.
+must ./superver /dev/vda $SUPER_A 2
+refused "superblock A of a later version" "unknown format version"
+rot $SUPER_A
+must ./superver /dev/vda $SUPER_B 2
+refused "superblock A rotten, B of a later version" "unknown format version"
 rot $SUPER_A $SUPER_B
 refused "both superblocks rotten" "not a raftblk superblock"
 rot $VOTE_A
