@@ -172,6 +172,8 @@ enum raftblk_catchup_state {
  *	old, changes of source; for whoever wants to know
  *
  * @serve: for others; @serve_seq: number of the last
+ * @pace_min_at, @pace_max_at: when the next chunk is due at params.rate_min, and when it
+ *	may be begun at params.rate_max
  * @body: of the message handed out last
  */
 struct raftblk_catchup {
@@ -209,6 +211,8 @@ struct raftblk_catchup {
 
 	struct raftblk_serve serve[RAFTBLK_SERVE_SLOTS];
 	u64 serve_seq;
+	u64 pace_min_at;
+	u64 pace_max_at;
 	union {
 		struct raftblk_wire_boundary boundary;
 		__le64 listed[RAFTBLK_LIST_MAX];

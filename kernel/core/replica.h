@@ -241,6 +241,9 @@ struct raftblk_action {
  *	little to do and knows what was durable
  * @io_timeout_ns: 0: requests wait for a majority for ever
  * @catchup: keep a version map; a member behind the log catches up by extents
+ * @rate_min: bytes per second that are read for members that catch up although users'
+ *	I/O would have to wait; 0: as many as can be
+ * @rate_max: and at most so many; 0: any number
  */
 struct raftblk_replica_params {
 	struct raft_params raft;
@@ -250,6 +253,8 @@ struct raftblk_replica_params {
 	u64 idle_ckpt_ns;
 	u64 io_timeout_ns;
 	bool catchup;
+	u64 rate_min;
+	u64 rate_max;
 };
 
 #define RAFTBLK_REPLICA_PARAMS_DEFAULT { \
@@ -260,6 +265,8 @@ struct raftblk_replica_params {
 	.idle_ckpt_ns = 500 * RAFTBLK_NSEC_PER_MSEC, \
 	.io_timeout_ns = 0, \
 	.catchup = false, \
+	.rate_min = 4U << 20, \
+	.rate_max = 0, \
 }
 
 struct raftblk_pending_event {

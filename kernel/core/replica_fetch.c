@@ -255,10 +255,13 @@ u64 raftblk_fetch_deadline(const struct raftblk_replica *rep)
 
 /* ---- messages ---- */
 
-/* It says that it cannot answer: ask another one, in a moment. */
+/*
+ * It says that it cannot answer: ask another one, in a moment.  One that has more
+ * important things to do is asked again.
+ */
 static u64 refused(struct raftblk_replica *rep, const struct raftblk_msg *m)
 {
-	if (m->from == rep->catchup.source)
+	if (m->from == rep->catchup.source && m->status != EBUSY)
 		source_change(rep);
 	return rep->now + rep->raft.params.heartbeat_ns;
 }

@@ -40,9 +40,9 @@ bool raftblk_serve_is_idle(const struct raftblk_replica *rep)
 
 /* ---- questions ---- */
 
-static void serve_refuse(struct raftblk_serve *s)
+static void serve_refuse(struct raftblk_serve *s, int status)
 {
-	s->status = -EAGAIN;
+	s->status = status;
 	s->state = RAFTBLK_SERVE_READY;
 }
 
@@ -107,7 +107,53 @@ void raftblk_serve_receive(struct raftblk_replica *rep, u32 slot, const struct r
 	}
 }
 
+/* ---- pace ---- */
+
+#define PACE_SLACK_NS	(100 * RAFTBLK_NSEC_PER_MSEC)
+
+/* When the next chunk is due at this rate, @bytes having been begun now. */
+static u64 pace_next(const struct raftblk_replica *rep, u64 at, u64 bytes, u64 rate)
+{
+	u64 earliest = rep->now > PACE_SLACK_NS ? rep->now - PACE_SLACK_NS : 0;
+
+	return max(at, earliest) + div64_u64(bytes * RAFTBLK_NSEC_PER_SEC, rate);
+}
+
+static void pace_begun(struct raftblk_replica *rep, const struct raftblk_serve *s)
+{
+	u64 bytes = 512ULL * raftblk_chunk_nsect(rep, s->chunk);
+	struct raftblk_catchup *c = &rep->catchup;
+
+	if (rep->params.rate_min)
+		c->pace_min_at = pace_next(rep, c->pace_min_at, bytes, rep->params.rate_min);
+	if (rep->params.rate_max)
+		c->pace_max_at = pace_next(rep, c->pace_max_at, bytes, rep->params.rate_max);
+}
+
+/* Is I/O under way that somebody waits for, or will? */
+static bool pace_is_busy(const struct raftblk_replica *rep)
+{
+	return rep->log.nr_writes || rep->applying || !list_empty(&rep->reading);
+}
+
+/*
+ * Catching up yields: while there is I/O for users, a chunk is read only if it would
+ * otherwise be slower than rate_min.
+ */
+static u64 pace_at(const struct raftblk_replica *rep)
+{
+	const struct raftblk_catchup *c = &rep->catchup;
+
+	return pace_is_busy(rep) ? max(c->pace_min_at, c->pace_max_at) : c->pace_max_at;
+}
+
 /* ---- reading ---- */
+
+/* What it needs has been handed out for apply. */
+static bool serve_is_possible(const struct raftblk_replica *rep, const struct raftblk_serve *s)
+{
+	return s->need < rep->apply_next;
+}
 
 static bool serve_is_before(const struct raftblk_serve *a, const struct raftblk_serve *b)
 {
@@ -123,7 +169,7 @@ static struct raftblk_serve *serve_waiting(struct raftblk_replica *rep)
 	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
 		struct raftblk_serve *s = &rep->catchup.serve[i];
 
-		if (s->state == RAFTBLK_SERVE_WAITING && s->need < rep->apply_next &&
+		if (s->state == RAFTBLK_SERVE_WAITING && serve_is_possible(rep, s) &&
 		    serve_is_before(s, best))
 			best = s;
 	}
@@ -134,11 +180,11 @@ static void serve_expire(struct raftblk_replica *rep, struct raftblk_serve *s)
 {
 	if (s->state == RAFTBLK_SERVE_READY && rep->now >= s->until)
 		serve_free(rep, s);
-	else if (s->state == RAFTBLK_SERVE_WAITING && rep->now >= s->until)
-		serve_refuse(s);
 	else if (!may_serve(rep) && (s->state == RAFTBLK_SERVE_WAITING ||
 				     s->state == RAFTBLK_SERVE_HOLD))
-		serve_refuse(s);
+		serve_refuse(s, -EAGAIN);
+	else if (s->state == RAFTBLK_SERVE_WAITING && rep->now >= s->until)
+		serve_refuse(s, serve_is_possible(rep, s) ? -EBUSY : -EAGAIN);
 	else
 		return;
 	if (s->state == RAFTBLK_SERVE_READY)
@@ -155,11 +201,12 @@ void raftblk_serve_step(struct raftblk_replica *rep)
 		serve_expire(rep, s);
 		busy += s->state == RAFTBLK_SERVE_HOLD || s->state == RAFTBLK_SERVE_READING;
 	}
-	while (busy++ < RAFTBLK_SERVE_READS) {
+	while (busy++ < RAFTBLK_SERVE_READS && rep->now >= pace_at(rep)) {
 		s = serve_waiting(rep);
 		if (!s)
 			return;
 		s->state = RAFTBLK_SERVE_HOLD;
+		pace_begun(rep, s);
 	}
 }
 
@@ -211,7 +258,7 @@ void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
 	rep->busy = true;
 	s->until = now + raftblk_catchup_patience(rep);
 	if (status) {
-		serve_refuse(s);
+		serve_refuse(s, -EAGAIN);
 		return;
 	}
 	s->diff = *diff;
@@ -226,6 +273,8 @@ u64 raftblk_serve_deadline(const struct raftblk_replica *rep)
 	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
 		const struct raftblk_serve *s = &rep->catchup.serve[i];
 
+		if (s->state == RAFTBLK_SERVE_WAITING)
+			at = min(at, raftblk_deadline_ahead(rep, pace_at(rep)));
 		if (s->state == RAFTBLK_SERVE_WAITING || s->state == RAFTBLK_SERVE_READY)
 			at = min(at, raftblk_deadline_ahead(rep, s->until));
 	}

@@ -250,6 +250,8 @@ static void setup_catchup(struct setup *s)
 		s->volume_sectors = 1024;
 		s->extent_sectors = 8;
 	}
+	s->params.rate_min = chance(100) ? 0 : ONE_OF(64, 1024, 4096) << 10;
+	s->params.rate_max = chance(600) ? 0 : ONE_OF(256, 1024, 8192) << 10;
 }
 
 static void setup(struct setup *s)

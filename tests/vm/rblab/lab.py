@@ -374,18 +374,21 @@ class Lab:
         Together([lambda node=node: node.load(*parameters)
                   for node in self.nodes if node.alive()]).join()
 
-    def form(self, name='vol0', members=None, create=()):
-        """Make a volume on the first member and join the others to it."""
+    def form(self, name='vol0', members=None, create=(), device=None):
+        """Make a volume on the first member and join the others to it.
+
+        device: another one than each machine's first disk.
+        """
         members = [self.node(n) for n in
                    (members or range(1, len(self.nodes) + 1))]
         self.load()
         first = members[0]
-        first.raftblk('create', name, first.device, '--addr', first.address, *create,
+        first.raftblk('create', name, device or first.device, '--addr', first.address, *create,
                       timeout=300)
         token = first.raftblk('token', name).out.strip()
         for node in members[1:]:
-            node.raftblk('join', first.address, node.device, '--addr', node.address,
-                         '--token', token, timeout=300)
+            node.raftblk('join', first.address, device or node.device,
+                         '--addr', node.address, '--token', token, timeout=300)
         return first
 
     def compare_data_areas(self):
