@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../kernel/core/vmap.h"
 #include "address.h"
 #include "format.h"
 #include "member.h"
@@ -31,6 +32,21 @@ static int parse_size_opt(const struct args *a, enum opt_id id, const char *name
 	if (a->opt[id] && (parse_size(a->opt[id], size) || !*size))
 		return fail(EXIT_USAGE, "--%s: '%s' is not a size, as in 512M, 10G or 1T", name,
 			    a->opt[id]);
+	return EXIT_OK;
+}
+
+static int parse_extent(const char *text, u32 *extent)
+{
+	u64 size;
+
+	*extent = 0;
+	if (!text)
+		return EXIT_OK;
+	if (parse_size(text, &size) || size < FORMAT_EXTENT_MIN || size > FORMAT_EXTENT_MAX ||
+	    size & (size - 1))
+		return fail(EXIT_USAGE, "--extent-size is a power of two from 64K to 1G, not '%s'",
+			    text);
+	*extent = size;
 	return EXIT_OK;
 }
 
@@ -196,6 +212,8 @@ int run_create(const struct args *a)
 		ret = parse_size_opt(a, OPT_SIZE, "size", &req.volume);
 	if (!ret)
 		ret = parse_size_opt(a, OPT_LOG_SIZE, "log-size", &req.ring);
+	if (!ret)
+		ret = parse_extent(a->opt[OPT_EXTENT_SIZE], &req.extent);
 	if (ret)
 		return ret;
 	snprintf(s.name, sizeof(s.name), "%s", a->pos[0]);
@@ -322,6 +340,8 @@ static int take_answer(struct json_object *answer, const struct device *dev,
 	};
 	int ret = answer_config(answer, config);
 
+	if (!ret && req.extent < RAFTBLK_BLOCK_SECTORS * 512)
+		ret = fail(EXIT_ERROR, "the cluster's answer is malformed");
 	if (ret)
 		return ret;
 	snprintf(s->name, sizeof(s->name), "%s", j_str(answer, "name"));

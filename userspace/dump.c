@@ -47,6 +47,7 @@ static struct json_object *super_json(const struct raftblk_super *s, int copy)
 	add_u64(j, "block_size", s->block_size);
 	add_u64(j, "ring_start", s->ring_start);
 	add_u64(j, "ring_sectors", s->ring_sectors);
+	add_u64(j, "vmap_start", s->vmap_start);
 	add_u64(j, "data_start", s->data_start);
 	add_u64(j, "data_sectors", s->data_sectors);
 	add_u64(j, "volume_sectors", s->volume_sectors);
@@ -99,6 +100,19 @@ static struct json_object *config_json(const struct raftblk_config *c)
 	return j;
 }
 
+/* What a checkpoint says besides of a member that is catching up. */
+static void add_catchup(struct json_object *ckpt, const struct raftblk_ckpt *c)
+{
+	struct json_object *j = json_object_new_object();
+
+	add_u64(j, "base_index", c->base_index);
+	add_u64(j, "boundary_index", c->boundary_index);
+	add_u64(j, "boundary_term", c->boundary_term);
+	add_u64(j, "cursor", c->cursor);
+	add_u64(j, "tag_index", c->tag_index);
+	json_object_object_add(ckpt, "catchup", j);
+}
+
 static struct json_object *ckpt_json(const struct raftblk_ckpt *c)
 {
 	struct json_object *j = json_object_new_object();
@@ -114,6 +128,10 @@ static struct json_object *ckpt_json(const struct raftblk_ckpt *c)
 	add_u64(j, "owner_node", c->owner_node);
 	add_u64(j, "owner_token", c->owner_token);
 	add_u64(j, "volume_sectors", c->volume_sectors);
+	json_object_object_add(j, "vmap",
+			       json_object_new_boolean(c->flags & RAFTBLK_CKPT_F_VMAP));
+	if (c->flags & RAFTBLK_CKPT_F_INCOMPLETE)
+		add_catchup(j, c);
 	json_object_object_add(j, "config", config_json(&c->config));
 	return j;
 }
@@ -193,7 +211,7 @@ static bool dump_copies(const struct device *dev, struct json_object *top)
 
 int dump_device(const struct device *dev, bool records, struct json_object **out)
 {
-	struct json_object *top = json_object_new_object(), *log;
+	struct json_object *top = json_object_new_object(), *log, *map;
 	struct raftblk_vote vote = { 0 };
 	struct raftblk_ckpt ckpt;
 	struct raftblk_super s;
@@ -215,6 +233,9 @@ int dump_device(const struct device *dev, bool records, struct json_object **out
 	if (!dump_ckpts(dev, s.uuid, top, &ckpt))
 		return fail(EXIT_ERROR, "%s: neither checkpoint slot is good, so there is no way "
 			    "into the log", dev->path);
+	map = map_recover(dev, &s, &ckpt);
+	if (map)
+		json_object_object_add(top, "version_map", map);
 	log = ring_recover(dev, &s, &ckpt, &vote, records);
 	json_object_object_add(top, "log", log);
 	explicit_bzero(s.key, sizeof(s.key));
@@ -287,6 +308,19 @@ static void show_records(struct json_object *list)
 	}
 }
 
+static void show_map(struct json_object *map)
+{
+	if (!map)
+		return;
+	printf("version map: %" PRIu64 " of %" PRIu64 " blocks written, %" PRIu64 " of %" PRIu64
+	       " extents were, the last by entry %" PRIu64 "\n", j_u64(map, "written_blocks"),
+	       j_u64(map, "blocks"), j_u64(map, "changed_extents"), j_u64(map, "extents"),
+	       j_u64(map, "newest"));
+	if (j_u64(map, "vague_extents"))
+		printf("  of %" PRIu64 " extents it is not known and counts as changed, as after a "
+		       "power cut: nothing is lost\n", j_u64(map, "vague_extents"));
+}
+
 void dump_show(struct json_object *j)
 {
 	struct json_object *copies = j_get(j, "copies"), *log = j_get(j, "log");
@@ -298,6 +332,7 @@ void dump_show(struct json_object *j)
 		show_object(j_get(j, "super"), 2);
 	show_slots("vote", j_get(j, "votes"));
 	show_slots("checkpoint", j_get(j, "checkpoints"));
+	show_map(j_get(j, "version_map"));
 	if (!log)
 		return;
 	if (j_get(log, "error"))

@@ -25,4 +25,10 @@ struct json_object *ring_recover(const struct device *dev, const struct raftblk_
 				 const struct raftblk_ckpt *ckpt,
 				 const struct raftblk_vote *vote, bool records);
 
+/* map.c: the version map as a member that starts from @ckpt would have it, summed up;
+ * NULL if there is none.
+ */
+struct json_object *map_recover(const struct device *dev, const struct raftblk_super *s,
+				const struct raftblk_ckpt *ckpt);
+
 #endif /* RAFTBLK_DUMP_H */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <string.h>
 
+#include "../kernel/core/vmap.h"
 #include "format.h"
 #include "tool.h"
 
@@ -9,7 +10,7 @@
 #define RING_DEFAULT_MIN	(16 * MIB)
 #define RING_DEFAULT_MAX	(1024 * MIB)
 #define EXTENT_DEFAULT	(4 * MIB)
-#define EXTENTS_MAX	(1U << 20)
+#define EXTENTS_DEFAULT_MAX	(1U << 20)
 
 /* A sixteenth of the device, within reason, and never more than half of it. */
 static u64 default_ring(u64 usable)
@@ -24,9 +25,20 @@ static u32 default_extent(u64 volume)
 {
 	u64 extent = EXTENT_DEFAULT;
 
-	while (volume / extent > EXTENTS_MAX)
+	while (volume / extent > EXTENTS_DEFAULT_MAX)
 		extent *= 2;
 	return extent;
+}
+
+/* What the version map takes; a whole MiB, so that the data area is aligned behind it. */
+static u64 map_bytes(u64 volume, u32 extent)
+{
+	struct raftblk_super s = {
+		.data_sectors = volume / 512,
+		.extent_sectors = extent / 512,
+	};
+
+	return round_up(raftblk_vmap_nr_blocks(&s) * 2 * RAFTBLK_META_BYTES, MIB);
 }
 
 static u32 entries_for(u64 ring_sectors)
@@ -48,52 +60,105 @@ static int refuse_small(const struct device *dev, u64 need)
 
 int format_check_least(const struct device *dev)
 {
-	u64 least = HEAD_BYTES + FORMAT_RING_MIN + FORMAT_DATA_MIN;
+	u64 least = HEAD_BYTES + FORMAT_RING_MIN + FORMAT_DATA_MIN +
+		    map_bytes(FORMAT_DATA_MIN, EXTENT_DEFAULT);
 
 	return dev->bytes < least ? refuse_small(dev, least) : EXIT_OK;
 }
 
-static int choose_ring(const struct device *dev, const struct layout_request *req, u64 *ring)
-{
-	u64 usable, data = req->volume ? req->volume : FORMAT_DATA_MIN;
-	u64 smallest = req->ring && !req->ring_is_hint ? req->ring : FORMAT_RING_MIN;
+/**
+ * struct layout - sizes of the areas, in bytes; 0: not decided yet
+ */
+struct layout {
+	u64 ring;
+	u64 map;
+	u64 volume;
+	u32 extent;
+};
 
-	if (dev->bytes < HEAD_BYTES + smallest + data)
-		return refuse_small(dev, HEAD_BYTES + smallest + data);
-	usable = dev->bytes - HEAD_BYTES;
-	*ring = req->ring ? req->ring : default_ring(usable);
-	/* Where the volume's size is given it has the first claim. */
-	if (*ring > usable - data)
-		*ring = round_down(usable - data, MIB);
-	*ring = max(*ring, FORMAT_RING_MIN);
+static int check_request(const struct layout_request *req)
+{
+	if (req->ring && !req->ring_is_hint && (req->ring < FORMAT_RING_MIN || req->ring % MIB))
+		return fail(EXIT_USAGE, "the log must have 4 MiB or more, in whole MiB");
+	if (req->volume && (req->volume < FORMAT_DATA_MIN || req->volume % 4096))
+		return fail(EXIT_USAGE, "the volume must have 4 MiB or more, in whole 4 KiB");
 	return EXIT_OK;
+}
+
+static int check_extent(const struct layout *l)
+{
+	char extent[16], volume[16], memory[16], better[16];
+	u64 least = l->extent;
+
+	while (l->volume / least > FORMAT_EXTENTS_MAX)
+		least *= 2;
+	if (least == l->extent)
+		return EXIT_OK;
+	return fail(EXIT_USAGE, "extents of %s are too small for a volume of %s: their map would "
+		    "take %s of memory; %s are the least", format_size(l->extent, extent),
+		    format_size(l->volume, volume),
+		    format_size(l->volume / l->extent * sizeof(u64), memory),
+		    format_size(least, better));
+}
+
+static int choose_ring(const struct device *dev, const struct layout_request *req,
+		       struct layout *l)
+{
+	u64 data = req->volume ? req->volume : FORMAT_DATA_MIN;
+	u64 smallest = req->ring && !req->ring_is_hint ? req->ring : FORMAT_RING_MIN;
+	u64 rest, usable;
+
+	/* What is larger than the device could overflow the sum. */
+	if (max(data, smallest) > dev->bytes)
+		return refuse_small(dev, max(data, smallest));
+	rest = data + map_bytes(data, req->extent ? req->extent : default_extent(data));
+	if (dev->bytes < HEAD_BYTES + smallest + rest)
+		return refuse_small(dev, HEAD_BYTES + smallest + rest);
+	usable = dev->bytes - HEAD_BYTES;
+	l->ring = req->ring ? req->ring : default_ring(usable);
+	/* Where the volume's size is given it has the first claim. */
+	l->ring = round_down(min(l->ring, usable - rest), MIB);
+	l->ring = max(l->ring, FORMAT_RING_MIN);
+	return EXIT_OK;
+}
+
+/* Volume and map share what head and ring leave; what is not given fits. */
+static void choose_volume(const struct device *dev, const struct layout_request *req,
+			  struct layout *l)
+{
+	u64 room = round_down(dev->bytes - HEAD_BYTES - l->ring, MIB);
+
+	l->volume = req->volume ? req->volume : room;
+	l->extent = req->extent ? req->extent : default_extent(l->volume);
+	l->map = map_bytes(l->volume, l->extent);
+	if (!req->volume)
+		l->volume -= l->map;
 }
 
 int format_layout(const struct device *dev, const struct layout_request *req,
 		  struct raftblk_super *s)
 {
-	u64 ring = 0, volume;
-	int ret;
+	struct layout l = { 0 };
+	int ret = check_request(req);
 
-	if (req->ring && !req->ring_is_hint && (req->ring < FORMAT_RING_MIN || req->ring % MIB))
-		return fail(EXIT_USAGE, "the log must have 4 MiB or more, in whole MiB");
-	if (req->volume && (req->volume < FORMAT_DATA_MIN || req->volume % 4096))
-		return fail(EXIT_USAGE, "the volume must have 4 MiB or more, in whole 4 KiB");
-	ret = choose_ring(dev, req, &ring);
+	if (!ret)
+		ret = choose_ring(dev, req, &l);
 	if (ret)
 		return ret;
-	volume = req->volume;
-	if (!volume)
-		volume = round_down(dev->bytes - HEAD_BYTES - ring, MIB);
+	choose_volume(dev, req, &l);
+	ret = check_extent(&l);
+	if (ret)
+		return ret;
 	s->block_size = req->block_size;
 	s->log_align = min(max(dev->physical, 512U), 4096U);
 	s->ring_start = RAFTBLK_RING_START;
-	s->ring_sectors = ring / 512;
-	s->data_start = s->ring_start + s->ring_sectors;
-	s->data_sectors = volume / 512;
-	s->volume_sectors = volume / 512;
+	s->ring_sectors = l.ring / 512;
+	s->vmap_start = s->ring_start + s->ring_sectors;
+	s->data_start = s->vmap_start + l.map / 512;
+	s->data_sectors = l.volume / 512;
+	s->volume_sectors = l.volume / 512;
 	s->max_entries = entries_for(s->ring_sectors);
-	s->extent_sectors = (req->extent ? req->extent : default_extent(volume)) / 512;
+	s->extent_sectors = l.extent / 512;
 	s->minor = 0xffffffff;
 	return EXIT_OK;
 }
@@ -117,7 +182,14 @@ int format_device(const struct device *dev, const struct raftblk_super *s, bool 
 	/* Where others keep a second copy of theirs. */
 	if (!err && tail)
 		err = device_zero(dev, dev->bytes - tail, tail, NULL);
-	/* The ring needs nothing: records of an older life carry another UUID. */
+	/*
+	 * The ring needs nothing: records of an older life carry another UUID.  Blocks
+	 * of the map do as well, but there one that is neither zeros nor good is taken
+	 * for one that was torn.
+	 */
+	if (!err)
+		err = device_zero(dev, s->vmap_start * 512, (s->data_start - s->vmap_start) * 512,
+				  NULL);
 	if (!err && !assume_zero)
 		err = device_zero(dev, s->data_start * 512, s->data_sectors * 512,
 				  "zeroing the data area");
@@ -129,7 +201,11 @@ int format_device(const struct device *dev, const struct raftblk_super *s, bool 
 int format_finish(const struct device *dev, const struct raftblk_super *s,
 		  const struct raftblk_config *config)
 {
-	struct raftblk_ckpt ckpt = { .volume_sectors = s->volume_sectors, .config = *config };
+	struct raftblk_ckpt ckpt = {
+		.flags = s->vmap_start ? RAFTBLK_CKPT_F_VMAP : 0,
+		.volume_sectors = s->volume_sectors,
+		.config = *config,
+	};
 	struct raftblk_vote vote = { 0 };
 	u8 buf[RAFTBLK_META_BYTES];
 	int err;

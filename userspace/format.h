@@ -7,6 +7,9 @@
 
 #define FORMAT_DATA_MIN	(4ULL << 20)	/* no volume is smaller, in bytes */
 #define FORMAT_RING_MIN	(4ULL << 20)
+#define FORMAT_EXTENT_MIN	(64U << 10)
+#define FORMAT_EXTENT_MAX	(1U << 30)
+#define FORMAT_EXTENTS_MAX	(8U << 20)	/* 64 MiB of memory for their versions */
 
 /**
  * struct layout_request - what was asked for; 0: as it fits
@@ -29,7 +32,8 @@ struct layout_request {
  * @s: geometry is filled in, nothing else touched
  *
  * The data area is exactly as large as the volume: everything in it is zeroed,
- * so no member can ever show old bytes where nothing was written.
+ * so no member can ever show old bytes where nothing was written.  It begins at a
+ * whole MiB, behind the version map.
  *
  * Return: EXIT_OK or an exit code; then it has been said what does not fit.
  */
@@ -44,7 +48,7 @@ int format_check_least(const struct device *dev);
  * @assume_zero: the data area reads as zeros already
  *
  * Afterwards nothing on the device is a valid superblock of ours, or a signature
- * of anybody else.
+ * of anybody else, and the version map is blank, whatever @assume_zero says.
  */
 int format_device(const struct device *dev, const struct raftblk_super *s, bool assume_zero);
 

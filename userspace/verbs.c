@@ -20,6 +20,8 @@ static const struct opt create_opts[] = {
 	{ OPT_LOG_SIZE, "log-size", "SIZE",
 	  "size of the log; a sixteenth of the device, 16 MiB to 1 GiB, if not given", false },
 	{ OPT_BLOCK_SIZE, "block-size", "512|4096", "logical block size; 4096 if not given", false },
+	{ OPT_EXTENT_SIZE, "extent-size", "SIZE",
+	  "size of what members note as changed, for one that was away; 4 MiB if not given", false },
 	OPT_DEF_FORCE_DATA,
 	OPT_DEF_ASSUME_ZERO,
 	{ OPT_NO_UP, "no-up", NULL, "only format, do not bring the volume up", false },
@@ -101,8 +103,8 @@ const struct verb verbs[] = {
 		"voter by itself when it has caught up; this waits for that, with a progress bar.\n"
 		"Without --token and --token-file the token is read from standard input.\n"
 		"\n"
-		"Nothing is written before the cluster has agreed. DEV needs room for the volume\n"
-		"and a log of 4 MiB or more.\n"
+		"Nothing is written before the cluster has agreed. DEV needs room for the volume,\n"
+		"for a log of 4 MiB or more, and some MiB besides.\n"
 		"\n"
 		"Example: raftblk join 10.0.0.1 /dev/vdb --addr 10.0.0.2",
 	},
@@ -173,9 +175,9 @@ const struct verb verbs[] = {
 		.summary = "show what is on a member's device that is not up",
 		.opts = dump_opts, .run = run_dump,
 		.help =
-		"Prints superblock, votes and checkpoints, walks the log and says where it ends\n"
-		"and why. Changes nothing; refuses a device in use. Exit code 1 if something on\n"
-		"it is not good. The volume's key is not shown.",
+		"Prints superblock, votes and checkpoints, sums up the version map, walks the log\n"
+		"and says where it ends and why. Changes nothing; refuses a device in use. Exit\n"
+		"code 1 if something on it is not good. The volume's key is not shown.",
 	},
 	{
 		.name = "wipe", .args = "DEV", .min = 1, .max = 1,

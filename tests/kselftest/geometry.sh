@@ -47,8 +47,8 @@ must raftblk wipe /dev/vda --yes
 create vol /dev/vda --log-size 8M
 is "4096 by default" "$(queue logical_block_size)" 4096
 size=$(size)
-[ "$size" -gt $((54 << 20)) ] && [ "$size" -le $((56 << 20)) ]
-result $? "the device less the log: $size"
+[ "$size" -gt $((53 << 20)) ] && [ "$size" -le $((55 << 20)) ]
+result $? "the device less log and map: $size"
 check "the last block" put $TMP/data $((size - 4096)) 0 4096
 check "reads back" same $TMP/data $((size - 4096)) 0 4096
 fails "behind the end" "No space left on device" put $TMP/data "$size" 0 4096

@@ -38,11 +38,22 @@ cmp -s <(dd if="$DEV" bs=512 skip="$start" count="$count" status=none) \
 result $? "the data area is zeros"
 [ $(((start + count) * 512)) -le $((64 << 20)) ]
 result $? "the data area ends on the device"
+# map_is_blank: the version map and all up to the data area
+map_is_blank()
+{
+	local map data
+	map=$(field 'j["super"]["vmap_start"]') data=$(field 'j["super"]["data_start"]')
+	[ "$map" -gt 0 ] &&
+		cmp -s <(dd if="$DEV" bs=512 skip="$map" count=$((data - map)) status=none) \
+			<(head -c $(((data - map) * 512)) /dev/zero)
+}
+check "the version map is zeros" map_is_blank
 head -c 64M /dev/urandom > "$DEV"
 check "create --assume-zero" create --assume-zero
 ! cmp -s <(dd if="$DEV" bs=512 skip="$start" count="$count" status=none) \
 	<(head -c $((count * 512)) /dev/zero)
 result $? "the data area is left alone"
+check "the version map is zeros all the same" map_is_blank
 
 check "a member's device is well" "$RAFTBLK" dump "$DEV"
 check "name" is 'j["super"]["name"]' vol0
@@ -149,11 +160,27 @@ else
 fi
 
 # Sizes
-fresh 9M
+# The map lies behind the ring, is as large as it has to be, and the data area is aligned.
+map_is_placed()
+{
+	field '[j["super"][k] for k in ("ring_start", "ring_sectors", "vmap_start", "data_start",
+		"data_sectors", "extent_sectors")]' | python3 -c '
+import json, sys
+ring, nr, vmap, data, sectors, extent = json.load(sys.stdin)
+extents = -(-sectors // extent)
+assert vmap == ring + nr and vmap % 8 == 0, "not behind the ring"
+assert vmap + -(-extents // 504) * 16 <= data, "too small"
+assert data % 2048 == 0, "data area not aligned"
+assert data - vmap - -(-extents // 504) * 16 < 2048, "larger than need be"
+assert data + sectors <= int(sys.argv[1]) // 512, "beyond the device"
+' "$(stat -c %s "$DEV")"
+}
+fresh 10M
 check "the smallest device" create
 check "4 MiB of data" is 'j["super"]["volume_sectors"]' 8192
-fresh $((9 * 1024 * 1024 - 512))
-unchanged "one sector less" "$DEV" 1 "too small: .* 9 MiB are needed" create
+check "and a map" map_is_placed
+fresh $((10 * 1024 * 1024 - 512))
+unchanged "one sector less" "$DEV" 1 "too small: .* 10 MiB are needed" create
 fresh 1G
 check "a device of 1 GiB" create --assume-zero
 check "a sixteenth is log" is 'j["super"]["ring_sectors"] // 2048' 63
@@ -162,6 +189,22 @@ check "a large device" create --assume-zero
 check "the log has an upper limit" is 'j["super"]["ring_sectors"] // 2048' 1024
 check "entries in memory have one, too" is 'j["super"]["max_entries"]' 65536
 check "most of it is data" is 'j["super"]["data_sectors"] * 512 > 1020 << 30' True
+check "extents of 4 MiB" is 'j["super"]["extent_sectors"]' 8192
+check "a map of 5 MiB" is '(j["super"]["data_start"] - j["super"]["vmap_start"]) // 2048' 5
+check "in its place" map_is_placed
+unchanged_head() { cmp -s <(head -c 1M "$DEV") "$TMP/head"; }
+head -c 1M "$DEV" > "$TMP/head"
+refused "extents too small for it" 2 "take 128 MiB of memory; 128 KiB are the least" \
+	create --force --assume-zero --extent-size 64K
+check "extents too small: nothing changed" unchanged_head
+check "the smallest that are not" create --force --assume-zero --extent-size 128K
+check "as asked for" is 'j["super"]["extent_sectors"]' 256
+check "a map of 130 MiB" is '(j["super"]["data_start"] - j["super"]["vmap_start"]) // 2048' 130
+check "it has its place, too" map_is_placed
+fresh 8T
+check "more than a million extents" create --assume-zero
+check "are larger instead" is 'j["super"]["extent_sectors"]' 16384
+check "with their map" map_is_placed
 fresh 100M
 check "sizes as asked for" create --size 50M --log-size 8M --block-size 512
 check "volume" is 'j["super"]["volume_sectors"]' 102400
@@ -171,7 +214,17 @@ check "blocks" is 'j["super"]["block_size"]' 512
 fresh 100M
 unchanged "a volume that does not fit" "$DEV" 1 "too small" create --size 100M
 check "the log gives way to the volume" create --size 94M
-check "to what is left" is 'j["super"]["ring_sectors"]' 10240
+check "to what is left" is 'j["super"]["ring_sectors"]' 8192
+check "and to the map" map_is_placed
+fresh 100M
+unchanged "a volume that fits but for the map" "$DEV" 1 "too small: .* 101 MiB are needed" \
+	create --size 95M
+for size in 64K 1G; do
+	fresh 64M
+	check "extents of $size" create --extent-size $size
+	check "extents of $size: map" map_is_placed
+	check "extents of $size: blank" map_is_blank
+done
 fresh 100M
 unchanged "a log that does not fit" "$DEV" 1 "too small" create --log-size 99M
 

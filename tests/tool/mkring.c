@@ -2,12 +2,14 @@
 /*
  * Writes a log onto a freshly created member, record by record, for ring.sh.
  *
- * usage: mkring DEV [--durable N] [--wrap] FIRST:NR:PAYLOAD_SECTORS:INFLIGHT...
+ * usage: mkring DEV [--durable N] [--wrap] [--map EXTENT:INDEX]...
+ *		FIRST:NR:PAYLOAD_SECTORS:INFLIGHT...
  *
  * Payload goes to the last entry of a record; the others are no-ops.  INFLIGHT:
  * so many records before it were still being written when it was.  --durable:
  * the checkpoint says that N records were on stable storage.  --wrap begins
- * shortly before the end of the ring.
+ * shortly before the end of the ring.  --map notes a change in the version map and
+ * writes the block it lies in.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 
 #include "../../kernel/core/crc.h"
 #include "../../kernel/core/log.h"
+#include "../../kernel/core/vmap.h"
 
 static struct raftblk_super super;
 static int fd;
@@ -81,6 +84,23 @@ static void add_record(u64 first, u32 nr, u32 payload_sectors, u32 inflight)
 	free(payload);
 }
 
+static void note_change(u64 extent, u64 index)
+{
+	static struct raftblk_vmap map;
+	u8 buf[RAFTBLK_META_BYTES];
+	u32 block = extent / RAFTBLK_VMAP_VERSIONS;
+	u64 generation;
+
+	if (!map.version)
+		raftblk_vmap_init(&map, &super, calloc(raftblk_vmap_nr_extents(&super), sizeof(u64)),
+				  calloc(raftblk_vmap_nr_blocks(&super), sizeof(*map.block)));
+	raftblk_vmap_set(&map, extent * super.extent_sectors, 1, index);
+	generation = raftblk_vmap_encode(&map, block, buf);
+	if (pwrite(fd, buf, sizeof(buf), raftblk_vmap_sector(&super, block, generation) * 512) !=
+	    sizeof(buf))
+		die("version map");
+}
+
 static void set_ckpt(unsigned int durable, u64 start)
 {
 	struct raftblk_ckpt c;
@@ -116,6 +136,11 @@ int main(int argc, char **argv)
 	if (i < argc && !strcmp(argv[i], "--wrap")) {
 		pos = super.ring_sectors * 3 - 3;
 		i++;
+	}
+	for (; i + 1 < argc && !strcmp(argv[i], "--map"); i += 2) {
+		if (sscanf(argv[i + 1], "%llu:%llu", &first, &start) != 2)
+			return 1;
+		note_change(first, start);
 	}
 	start = pos;
 	for (; i < argc; i++) {

@@ -16,7 +16,7 @@ make_ring()
 	"$O/userspace/mkring" "$DEV" "$@"
 }
 log() { "$RAFTBLK" dump "$DEV" --records --json 2> "$TMP/err" |
-	python3 -c "import json,sys; j = json.load(sys.stdin)['log']; print($1)"; }
+	python3 -c "import json,sys; top = json.load(sys.stdin); j = top['log']; print($1)"; }
 is() { [ "$(log "$1")" = "$2" ] || { echo "# $1: $(log "$1"), wanted $2"; false; }; }
 poke() { printf '\xff\xfe' | dd of="$DEV" bs=1 seek="$1" conv=notrunc status=none; }
 RING=$((2048 * 512))
@@ -68,6 +68,27 @@ lost "damage below what the checkpoint knew durable is corruption" 2
 make_ring --wrap 1:1:0:0 2:3:64:0 5:1:8:0
 check "a record over the end of the ring" is '(j["records"], j["last_index"])' "(3, 5)"
 check "is listed" is '[len(r["entries"]) for r in j["list"]]' "[1, 3, 1]"
+
+# The version map: 46 MiB of data in extents of 64 KiB are 736, so 2 blocks.
+"$RAFTBLK" create vol0 "$DEV" --addr 127.0.0.1 --no-up --force --log-size 16M --extent-size 64K
+cp --sparse=always "$DEV" "$TMP/empty"
+map() { log "[top['version_map'][k] for k in ('blocks', 'written_blocks', 'extents',
+	'changed_extents', 'vague_extents', 'newest')]"; }
+map_is() { [ "$(map)" = "$1" ] || { echo "# $(map), wanted $1"; false; }; }
+make_ring 1:1:8:0
+check "a blank map" map_is "[2, 0, 736, 0, 0, 0]"
+make_ring --map 3:5 --map 4:7 --map 735:6 1:1:8:0
+check "a map with changes" map_is "[2, 2, 736, 3, 0, 7]"
+check "the checkpoint counts on it" log "top['checkpoints'][0]['vmap']"
+check "nothing wrong with it" "$RAFTBLK" dump "$DEV"
+grep -qx 'version map: 2 of 2 blocks written, 3 of 736 extents were, the last by entry 7' "$TMP/out"
+result $? "text sums it up"
+MAP=$(($(log "top['super']['vmap_start']") * 512))
+poke $((MAP + 100))
+check "a torn block leaves the one before" map_is "[2, 2, 736, 2, 504, 6]"
+check "which is no damage" "$RAFTBLK" dump "$DEV"
+poke $((MAP + 4096 + 100))
+check "without that one all may have changed" map_is "[2, 1, 736, 1, 504, 6]"
 
 before=$(sha256sum < "$DEV")
 "$RAFTBLK" dump "$DEV" --records > /dev/null

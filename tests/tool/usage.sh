@@ -41,6 +41,10 @@ bad "a log of odd size" "whole MiB" create vol0 "$DEV" --no-up --addr $GOOD --lo
 for block in 0 1024 8192 x; do
 	bad "block size $block" "512 or 4096" create vol0 "$DEV" --no-up --addr $GOOD --block-size $block
 done
+for extent in "" 0 x 1 32K 3M 2G 65535 18446744073709551615; do
+	bad "extent size '$extent'" "power of two from 64K to 1G" \
+		create vol0 "$DEV" --no-up --addr $GOOD --extent-size "$extent"
+done
 
 TOKEN=rb1$(printf 'a%.0s' {1..84})
 bad "token and token file" "not both" join $GOOD "$DEV" --addr 10.0.0.2 --token x --token-file y
