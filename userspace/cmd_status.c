@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "catchup.h"
 #include "nl.h"
 #include "status.h"
 #include "tool.h"
@@ -38,7 +39,7 @@ int run_status(const struct args *a)
 		volumes = status_json(volumes);
 		print_json(volumes, JSON_C_TO_STRING_PRETTY);
 	} else if (!ret) {
-		status_show(volumes);
+		status_show(volumes, NULL);
 	}
 	if (!ret)
 		json_object_put(volumes);
@@ -116,7 +117,7 @@ int run_events(const struct args *a)
 }
 
 /* Repaint from the top; what was longer before is cleared line by line. */
-static int paint(struct nl *nl, const char *which)
+static int paint(struct nl *nl, const char *which, struct history *history)
 {
 	bool tty = on_terminal(STDOUT_FILENO);
 	struct json_object *volumes;
@@ -130,7 +131,7 @@ static int paint(struct nl *nl, const char *which)
 	if (tty)
 		fputs("\033[H\033[J", stdout);
 	printf("raftblk at %s%s\n\n", clock, tty ? ", Ctrl-C ends" : "");
-	status_show(volumes);
+	status_show(volumes, history);
 	if (!tty)
 		putchar('\n');
 	json_object_put(volumes);
@@ -140,6 +141,7 @@ static int paint(struct nl *nl, const char *which)
 int run_watch(const struct args *a)
 {
 	const char *which = a->nr_pos ? a->pos[0] : NULL;
+	static struct history history;
 	struct json_object *event = NULL;
 	struct nl nl, events;
 	int ret = nl_open(&nl, false);
@@ -150,7 +152,7 @@ int run_watch(const struct args *a)
 	if (!ret && nl_subscribe(&events))
 		ret = fail(EXIT_ERROR, "cannot subscribe to events: %m");
 	while (!ret) {
-		ret = paint(&nl, which);
+		ret = paint(&nl, which, &history);
 		if (!ret && nl_event(&events, 1000, &event) == 1)
 			json_object_put(event);
 	}

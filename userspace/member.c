@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -96,14 +95,6 @@ int member_from_json(struct json_object *j, struct raftblk_member *m)
 	return address_from_json(j_get(j, "address"), &m->addr);
 }
 
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
-}
-
 static struct json_object *get_one(struct nl *nl, const char *name, int *ret)
 {
 	struct json_object *all, *vol = NULL;
@@ -141,6 +132,38 @@ int member_wait_leader(struct nl *nl, const char *name)
 		    name, name);
 }
 
+u64 member_seen(struct json_object *vol)
+{
+	struct json_object *catchup = j_get(vol, "catchup");
+
+	return j_u64(vol, "last") + j_u64(vol, "applied") + j_u64(catchup, "done") +
+	       j_u64(catchup, "received");
+}
+
+bool member_is_stuck(struct json_object *vol)
+{
+	return j_bool(vol, "behind") && !j_get(vol, "catchup") && !j_u64(vol, "extent_size");
+}
+
+/* First what changed in the data area, if it is that far behind; then entries. */
+static void show_progress(struct json_object *vol)
+{
+	struct json_object *catchup = j_get(vol, "catchup");
+
+	if (j_u64(catchup, "done") < j_u64(catchup, "total"))
+		progress_show("catching up, data", j_u64(catchup, "done"),
+			      j_u64(catchup, "total"), true);
+	else
+		progress_show("catching up, entries", j_u64(vol, "applied"),
+			      max(j_u64(vol, "commit"), j_u64(vol, "last")), false);
+}
+
+static bool is_voter(struct json_object *vol)
+{
+	return member_has_flag(member_self(vol), "new") && j_u64(vol, "leader") &&
+	       j_u64(vol, "commit");
+}
+
 int member_wait_voter(struct nl *nl, const char *name)
 {
 	u64 moved_at = now_ms(), last_seen = 0;
@@ -148,16 +171,15 @@ int member_wait_voter(struct nl *nl, const char *name)
 
 	while (now_ms() - moved_at < STALL_MS) {
 		struct json_object *vol = get_one(nl, name, &ret);
-		u64 seen = vol ? j_u64(vol, "last") + j_u64(vol, "applied") : 0;
-		bool votes = vol && member_has_flag(member_self(vol), "new") &&
-			     j_u64(vol, "leader") && j_u64(vol, "commit");
+		u64 seen = member_seen(vol);
+		bool votes = is_voter(vol);
 
-		if (vol && j_bool(vol, "behind"))
+		if (member_is_stuck(vol))
 			ret = fail(EXIT_ERROR, "%s: the leader's log no longer reaches back to "
-				   "what this member needs", name);
+				   "what this member needs, and it has no version map to catch up "
+				   "with", name);
 		else if (vol)
-			progress_show("catching up, entries", j_u64(vol, "applied"),
-				      max(j_u64(vol, "commit"), j_u64(vol, "last")), false);
+			show_progress(vol);
 		json_object_put(vol);
 		if (!vol || votes || ret) {
 			progress_end();

@@ -15,6 +15,12 @@ int member_wait_leader(struct nl *nl, const char *name);
 /* Wait, with a progress bar, until this member votes; as long as it moves. */
 int member_wait_voter(struct nl *nl, const char *name);
 
+/* Goes up, or changes, as long as this member catches up: entries or extents. */
+u64 member_seen(struct json_object *vol);
+
+/* Is it behind the leader's log without a way to catch up? */
+bool member_is_stuck(struct json_object *vol);
+
 /* A member as in status and in the answer to a joiner; 0 or -1. */
 int member_from_json(struct json_object *j, struct raftblk_member *m);
 

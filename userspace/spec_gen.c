@@ -48,11 +48,14 @@ static const char *const spec_event_kind_names[] = {
 	"behind",
 	"fault",
 	"proven",
+	"catchup-begin",
+	"catchup-source",
+	"catchup-end",
 };
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 10,
+	.nr = 13,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {
@@ -163,11 +166,40 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 	[RAFTBLK_A_VOLUME_MEMBER] = {
 		.name = "member", .type = SPEC_NEST, .nested = &spec_set_member, .multi = true,
 	},
+	[RAFTBLK_A_VOLUME_EXTENT_SIZE] = {
+		.name = "extent_size", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_CATCHUP] = {
+		.name = "catchup", .type = SPEC_NEST, .nested = &spec_set_catchup,
+	},
 };
 
 const struct spec_set spec_set_volume = {
 	.attrs = spec_set_volume_attrs,
 	.max = RAFTBLK_A_VOLUME_MAX,
+};
+
+static const struct spec_attr spec_set_catchup_attrs[] = {
+	[RAFTBLK_A_CATCHUP_PAD] = {
+		.name = "pad", .type = SPEC_PAD,
+	},
+	[RAFTBLK_A_CATCHUP_SOURCE] = {
+		.name = "source", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_CATCHUP_DONE] = {
+		.name = "done", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_CATCHUP_TOTAL] = {
+		.name = "total", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_CATCHUP_RECEIVED] = {
+		.name = "received", .type = SPEC_U64,
+	},
+};
+
+const struct spec_set spec_set_catchup = {
+	.attrs = spec_set_catchup_attrs,
+	.max = RAFTBLK_A_CATCHUP_MAX,
 };
 
 static const struct spec_attr spec_set_address_attrs[] = {
@@ -243,6 +275,9 @@ static const struct spec_attr spec_set_member_attrs[] = {
 	},
 	[RAFTBLK_A_MEMBER_LAST_ERROR] = {
 		.name = "last_error", .type = SPEC_S32,
+	},
+	[RAFTBLK_A_MEMBER_INCOMPLETE] = {
+		.name = "incomplete", .type = SPEC_BOOL,
 	},
 };
 

@@ -11,6 +11,7 @@ extern const struct spec_enum spec_member_flag;
 extern const struct spec_enum spec_event_kind;
 
 extern const struct spec_set spec_set_volume;
+extern const struct spec_set spec_set_catchup;
 extern const struct spec_set spec_set_address;
 extern const struct spec_set spec_set_member;
 extern const struct spec_set spec_set_stats;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "catchup.h"
 #include "member.h"
 #include "status.h"
 #include "tool.h"
@@ -81,10 +82,12 @@ static bool is_connected(struct json_object *m)
 
 static const char *member_state(struct json_object *vol, struct json_object *m)
 {
+	if (j_bool(m, "self") && j_s64(vol, "fault"))
+		return "stopped";
 	if (j_bool(m, "self"))
-		return j_s64(vol, "fault") ? "stopped" : "this machine";
+		return j_get(vol, "catchup") ? "this machine, catching up" : "this machine";
 	if (is_connected(m))
-		return "connected";
+		return j_bool(m, "incomplete") ? "catching up" : "connected";
 	if (j_bool(m, "connected_control") || j_bool(m, "connected_data"))
 		return "half connected";
 	return "not connected";
@@ -209,15 +212,35 @@ static void show_hints(struct json_object *vol)
 	}
 	if (j_u64(vol, "proof"))
 		hint("This member lost entries it may have promised to keep (up to %" PRIu64 "); "
-		     "it does not vote until it has them again.", j_u64(vol, "proof"));
-	if (j_bool(vol, "behind"))
-		hint("This member needs entries that the leader's log no longer has.");
+		     "until it has them again it does not stand for election, and votes only for a "
+		     "member that cannot lack them.", j_u64(vol, "proof"));
+	if (member_is_stuck(vol))
+		hint("This member needs entries that the leader's log no longer has, and it keeps "
+		     "no version map to catch up with. 'raftblk wipe' and 'raftblk join' make its "
+		     "device a new member.");
+	else if (j_bool(vol, "behind") && !j_get(vol, "catchup"))
+		hint("This member needs entries that the leader's log no longer has. It will begin "
+		     "its log anew and fetch what changed from the others.");
 	if (j_bool(vol, "fenced"))
 		hint("Another node wrote while this one was cut off: whoever has the device open "
 		     "here gets errors until it closes it.");
 }
 
-static void show_volume(struct json_object *vol)
+static void show_catchup(struct json_object *vol, struct history *history)
+{
+	struct json_object *catchup = j_get(vol, "catchup");
+	struct look now = look_now(catchup, now_ms());
+	const struct look *old = NULL;
+	char text[CATCHUP_TEXT];
+
+	if (!catchup)
+		return;
+	if (history)
+		old = history_note(history, j_str(vol, "name"), &now);
+	printf("  catching up %s\n", catchup_text(catchup, old, &now, text));
+}
+
+static void show_volume(struct json_object *vol, struct history *history)
 {
 	bool quorum = j_bool(vol, "quorum");
 	u64 owner = j_u64(vol, "owner"), leader = j_u64(vol, "leader");
@@ -236,11 +259,12 @@ static void show_volume(struct json_object *vol)
 	       format_size(j_u64(vol, "log_size"), size), j_u64(vol, "first"),
 	       j_u64(vol, "last"), j_u64(vol, "durable"), j_u64(vol, "commit"),
 	       j_u64(vol, "applied"));
+	show_catchup(vol, history);
 	show_members(vol);
 	show_hints(vol);
 }
 
-void status_show(struct json_object *volumes)
+void status_show(struct json_object *volumes, struct history *history)
 {
 	size_t n = json_object_array_length(volumes);
 
@@ -249,6 +273,6 @@ void status_show(struct json_object *volumes)
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			putchar('\n');
-		show_volume(json_object_array_get_idx(volumes, i));
+		show_volume(json_object_array_get_idx(volumes, i), history);
 	}
 }

@@ -5,11 +5,16 @@
 
 #include <json-c/json.h>
 
-/* All of @volumes (an array), with a hint below each where something is wrong. */
-void status_show(struct json_object *volumes);
+struct history;
+
+/**
+ * status_show() - all of @volumes (an array), with a hint below each where something is wrong
+ * @history: earlier looks, for rates; this one is added.  NULL: none, and none to come
+ */
+void status_show(struct json_object *volumes, struct history *history);
 
 /* As status --json shows it: {"volumes": [...]}, with what follows from the rest
- * added: "device", and "role" of each member.  Takes over @volumes.
+ * added: "device", and "part" of each member.  Takes over @volumes.
  */
 struct json_object *status_json(struct json_object *volumes);
 

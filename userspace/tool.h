@@ -139,6 +139,13 @@ bool on_terminal(int fd);
 /* "red", "green", "yellow", "bold", "dim" or "off"; "" where colour is not wanted */
 const char *color(const char *name);
 
+/* How much of a whole: a bar of # and ., and percent; all where the whole is nothing. */
+#define PROGRESS_BAR	31
+char *progress_bar(u64 done, u64 total, char *bar);
+unsigned int percent_of(u64 done, u64 total);
+
+u64 now_ms(void);		/* of a clock that only goes forward */
+
 /* One line on stderr that is redrawn; nothing if stderr is no terminal.
  * @bytes: the numbers are sizes
  */

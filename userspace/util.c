@@ -170,29 +170,47 @@ const char *color(const char *name)
 	return "";
 }
 
+u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+static double share_of(u64 done, u64 total)
+{
+	return done < total ? (double)done / total : 1;
+}
+
+char *progress_bar(u64 done, u64 total, char *bar)
+{
+	memset(bar, '.', PROGRESS_BAR - 1);
+	memset(bar, '#', share_of(done, total) * (PROGRESS_BAR - 1));
+	bar[PROGRESS_BAR - 1] = 0;
+	return bar;
+}
+
+unsigned int percent_of(u64 done, u64 total)
+{
+	return share_of(done, total) * 100;
+}
+
 static bool progress_drawn;
 
 void progress_show(const char *what, u64 done, u64 total, bool bytes)
 {
-	static struct timespec last;
-	struct timespec now;
-	char bar[31], a[24], b[24];
-	unsigned int full, percent;
+	static u64 last;
+	char bar[PROGRESS_BAR], a[24], b[24];
+	u64 now = now_ms();
 
 	if (!on_terminal(STDERR_FILENO) || !total)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (progress_drawn && done < total &&
-	    (now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000 < 100)
+	if (progress_drawn && done < total && now - last < 100)
 		return;
 	last = now;
 	if (done > total)
 		done = total;
-	full = (double)done / total * 30;
-	percent = (double)done / total * 100;
-	memset(bar, '.', 30);
-	memset(bar, '#', full);
-	bar[30] = 0;
 	if (bytes) {
 		format_size(done, a);
 		format_size(total, b);
@@ -200,7 +218,8 @@ void progress_show(const char *what, u64 done, u64 total, bool bytes)
 		snprintf(a, sizeof(a), "%llu", (unsigned long long)done);
 		snprintf(b, sizeof(b), "%llu", (unsigned long long)total);
 	}
-	fprintf(stderr, "\r%s [%s] %3u%%  %s of %s\033[K", what, bar, percent, a, b);
+	fprintf(stderr, "\r%s [%s] %3u%%  %s of %s\033[K", what, progress_bar(done, total, bar),
+		percent_of(done, total), a, b);
 	fflush(stderr);
 	progress_drawn = true;
 }

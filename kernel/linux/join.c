@@ -269,7 +269,7 @@ static const char *join_error(const struct join_try *t, int err)
 	case -ESHUTDOWN:
 		return "the connection was lost before the answer; try again";
 	case -ESTALE:
-		return "the log does not reach back to its start; joining by copying is not supported yet";
+		return "the leader's log does not reach back to its start, and its member was made without a version map, so there is no other way to begin";
 	case -ENOSPC:
 		return "the volume has as many members as it can have";
 	case -EPROTONOSUPPORT:

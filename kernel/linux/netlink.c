@@ -137,18 +137,17 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a) ?:
 		       event_put_u64(skb, RAFTBLK_A_EVENT_TOKEN, ev->b);
 	case RAFTBLK_EVENT_FENCED:
+	case RAFTBLK_EVENT_CATCHUP_SOURCE:
 		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a);
 	case RAFTBLK_EVENT_CONFIG:
+	case RAFTBLK_EVENT_CATCHUP_BEGIN:
+	case RAFTBLK_EVENT_CATCHUP_END:
 		return event_put_u64(skb, RAFTBLK_A_EVENT_INDEX, ev->b);
 	case RAFTBLK_EVENT_FAULT:
 		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a);
 	case RAFTBLK_EVENT_BEHIND:
 	case RAFTBLK_EVENT_PROVEN:
 		return 0;
-	case RAFTBLK_EVENT_CATCHUP_BEGIN:
-	case RAFTBLK_EVENT_CATCHUP_SOURCE:
-	case RAFTBLK_EVENT_CATCHUP_END:
-		break;		/* params.catchup is off */
 	}
 	return -EINVAL;
 }
@@ -162,6 +161,9 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_BEHIND] = RAFTBLK_EVENT_KIND_BEHIND,
 	[RAFTBLK_EVENT_FAULT] = RAFTBLK_EVENT_KIND_FAULT,
 	[RAFTBLK_EVENT_PROVEN] = RAFTBLK_EVENT_KIND_PROVEN,
+	[RAFTBLK_EVENT_CATCHUP_BEGIN] = RAFTBLK_EVENT_KIND_CATCHUP_BEGIN,
+	[RAFTBLK_EVENT_CATCHUP_SOURCE] = RAFTBLK_EVENT_KIND_CATCHUP_SOURCE,
+	[RAFTBLK_EVENT_CATCHUP_END] = RAFTBLK_EVENT_KIND_CATCHUP_END,
 };
 
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)

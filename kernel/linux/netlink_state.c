@@ -26,7 +26,8 @@ static int put_u64(struct sk_buff *skb, int attr, u64 value)
 {
 	/* PAD has the same number in every set. */
 	static_assert((int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_MEMBER_PAD &&
-		      (int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_STATS_PAD);
+		      (int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_STATS_PAD &&
+		      (int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_CATCHUP_PAD);
 
 	return nla_put_u64_64bit(skb, attr, value, RAFTBLK_A_VOLUME_PAD);
 }
@@ -73,7 +74,8 @@ static int put_progress(struct sk_buff *skb, struct raftblk_replica *rep, u32 sl
 	u64 match = min(p->match, rep->log.last);
 	u64 bytes;
 
-	if (!self && nla_put_u32(skb, RAFTBLK_A_MEMBER_PROGRESS, p->progress))
+	if (!self && (nla_put_u32(skb, RAFTBLK_A_MEMBER_PROGRESS, p->progress) ||
+		      nla_put_u8(skb, RAFTBLK_A_MEMBER_INCOMPLETE, p->incomplete)))
 		return -EMSGSIZE;
 	if (self)
 		match = rep->log.durable;
@@ -193,8 +195,31 @@ static int put_log(struct sk_buff *skb, const struct raftblk_replica *rep)
 	    put_u64(skb, RAFTBLK_A_VOLUME_CHECKPOINT, rep->ckpt.applied_index) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_LOG_USAGE, raftblk_log_usage(log)) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_IO_TIMEOUT, min_t(u64, timeout_ms, U32_MAX)) ||
-	    nla_put_u8(skb, RAFTBLK_A_VOLUME_QUORUM_READS, rep->raft.params.quorum_reads))
+	    nla_put_u8(skb, RAFTBLK_A_VOLUME_QUORUM_READS, rep->raft.params.quorum_reads) ||
+	    nla_put_u32(skb, RAFTBLK_A_VOLUME_EXTENT_SIZE,
+			rep->vmap ? rep->vmap->extent_sectors << 9 : 0))
 		return -EMSGSIZE;
+	return 0;
+}
+
+static int put_catchup(struct sk_buff *skb, const struct raftblk_replica *rep)
+{
+	u64 total = rep->volume_sectors << 9;
+	struct raftblk_catchup_progress p;
+	struct nlattr *nest;
+	u64 done;
+
+	raftblk_replica_progress(rep, &p);
+	if (!p.incomplete)
+		return 0;
+	done = raftblk_vmap_chunk_sector(rep->vmap, p.cursor) << 9;
+	nest = nla_nest_start(skb, RAFTBLK_A_VOLUME_CATCHUP);
+	if (!nest || nla_put_u32(skb, RAFTBLK_A_CATCHUP_SOURCE, p.source) ||
+	    put_u64(skb, RAFTBLK_A_CATCHUP_DONE, min(done, total)) ||
+	    put_u64(skb, RAFTBLK_A_CATCHUP_TOTAL, total) ||
+	    put_u64(skb, RAFTBLK_A_CATCHUP_RECEIVED, p.bytes))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
 	return 0;
 }
 
@@ -246,7 +271,7 @@ int raftblk_netlink_put_state(struct raftblk_volume *vol, struct sk_buff *skb)
 	u32 i;
 
 	if (put_identity(skb, vol) || put_consensus(skb, rep) || put_log(skb, rep) ||
-	    put_stats(skb, &vol->stats))
+	    put_catchup(skb, rep) || put_stats(skb, &vol->stats))
 		return -EMSGSIZE;
 	for (i = 0; i < rep->raft.config.nr; i++) {
 		if (put_member(skb, vol, i))

@@ -71,7 +71,14 @@ enum raftblk_member_flag {
  * @RAFTBLK_EVENT_KIND_BEHIND: This member needs entries that its leader's log no longer
  *	has.
  * @RAFTBLK_EVENT_KIND_FAULT: This member stopped (error).
- * @RAFTBLK_EVENT_KIND_PROVEN: Entries this member had lost are here again; it may vote.
+ * @RAFTBLK_EVENT_KIND_PROVEN: Entries this member had lost are here again; it stands for
+ *	election and votes like any other.
+ * @RAFTBLK_EVENT_KIND_CATCHUP_BEGIN: This member's log began anew; it fetches what changed
+ *	from others (index of the entry before).
+ * @RAFTBLK_EVENT_KIND_CATCHUP_SOURCE: It is another member that is asked from here on
+ *	(node-id).
+ * @RAFTBLK_EVENT_KIND_CATCHUP_END: All of it is here; this member is like any other again
+ *	(index).
  */
 enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_UP = 0,
@@ -84,6 +91,9 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_BEHIND = 7,
 	RAFTBLK_EVENT_KIND_FAULT = 8,
 	RAFTBLK_EVENT_KIND_PROVEN = 9,
+	RAFTBLK_EVENT_KIND_CATCHUP_BEGIN = 10,
+	RAFTBLK_EVENT_KIND_CATCHUP_SOURCE = 11,
+	RAFTBLK_EVENT_KIND_CATCHUP_END = 12,
 };
 
 /**
@@ -124,8 +134,10 @@ enum raftblk_event_kind {
  * @RAFTBLK_A_VOLUME_LOG_SIZE: Size of the ring. (u64)
  * @RAFTBLK_A_VOLUME_LOG_USAGE: Percent of the log that cannot be reused before the next
  *	checkpoint. (u32)
- * @RAFTBLK_A_VOLUME_PROOF: This member lost entries up to here that it may have
- *	acknowledged and does not vote until it has them again. (u64)
+ * @RAFTBLK_A_VOLUME_PROOF: 0, or this member lost entries up to here that it may have
+ *	acknowledged. Until it has them again it does not stand for election, and votes only for
+ *	a member that cannot lack them: one whose log reaches as far, or without which there is
+ *	no majority. (u64)
  * @RAFTBLK_A_VOLUME_FAULT: The member has stopped; negative errno. (s32)
  * @RAFTBLK_A_VOLUME_BEHIND: 1 if this member needs entries that the leader's log no longer
  *	has. (u8)
@@ -133,6 +145,11 @@ enum raftblk_event_kind {
  * @RAFTBLK_A_VOLUME_STATS: Counters since the volume came up here. Nest of
  *	RAFTBLK_A_STATS_*. (nest)
  * @RAFTBLK_A_VOLUME_MEMBER: One for each member. Nest of RAFTBLK_A_MEMBER_*. (nest)
+ * @RAFTBLK_A_VOLUME_EXTENT_SIZE: Size of the extents whose changes are noted. 0 if this
+ *	member keeps no version map: it cannot catch up once it is behind the leader's log.
+ *	(u32)
+ * @RAFTBLK_A_VOLUME_CATCHUP: Only while this member is incomplete. Nest of
+ *	RAFTBLK_A_CATCHUP_*. (nest)
  */
 enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PAD = 1,
@@ -170,9 +187,33 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_CONFIG_INDEX,
 	RAFTBLK_A_VOLUME_STATS,
 	RAFTBLK_A_VOLUME_MEMBER,
+	RAFTBLK_A_VOLUME_EXTENT_SIZE,
+	RAFTBLK_A_VOLUME_CATCHUP,
 
 	__RAFTBLK_A_VOLUME_MAX,
 	RAFTBLK_A_VOLUME_MAX = (__RAFTBLK_A_VOLUME_MAX - 1)
+};
+
+/**
+ * enum raftblk_a_catchup - How far a member is that fetches what changed while it was
+ *	behind the leader's log.
+ * @RAFTBLK_A_CATCHUP_PAD: for alignment
+ * @RAFTBLK_A_CATCHUP_SOURCE: Node id of the member that is asked, 0 for none yet. (u32)
+ * @RAFTBLK_A_CATCHUP_DONE: Everything below this byte of the volume is here. (u64)
+ * @RAFTBLK_A_CATCHUP_TOTAL: Size of the volume. Once it is reached what is left are
+ *	entries of the log. (u64)
+ * @RAFTBLK_A_CATCHUP_RECEIVED: Bytes of content received since the volume came up here;
+ *	where nothing differs none are. (u64)
+ */
+enum raftblk_a_catchup {
+	RAFTBLK_A_CATCHUP_PAD = 1,
+	RAFTBLK_A_CATCHUP_SOURCE,
+	RAFTBLK_A_CATCHUP_DONE,
+	RAFTBLK_A_CATCHUP_TOTAL,
+	RAFTBLK_A_CATCHUP_RECEIVED,
+
+	__RAFTBLK_A_CATCHUP_MAX,
+	RAFTBLK_A_CATCHUP_MAX = (__RAFTBLK_A_CATCHUP_MAX - 1)
 };
 
 /**
@@ -212,6 +253,8 @@ enum raftblk_a_address {
  * @RAFTBLK_A_MEMBER_RECONNECTS: (u64)
  * @RAFTBLK_A_MEMBER_LAST_ERROR: Why the last attempt to connect failed; negative errno.
  *	(s32)
+ * @RAFTBLK_A_MEMBER_INCOMPLETE: Leader only; 1 if it says that it is catching up and does
+ *	not count for commits. (u8)
  */
 enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_PAD = 1,
@@ -233,6 +276,7 @@ enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_RX_MESSAGES,
 	RAFTBLK_A_MEMBER_RECONNECTS,
 	RAFTBLK_A_MEMBER_LAST_ERROR,
+	RAFTBLK_A_MEMBER_INCOMPLETE,
 
 	__RAFTBLK_A_MEMBER_MAX,
 	RAFTBLK_A_MEMBER_MAX = (__RAFTBLK_A_MEMBER_MAX - 1)
@@ -370,7 +414,7 @@ enum raftblk_a_event {
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
  *	log-size, log-usage, proof, fault, behind, io-timeout, quorum-reads, config-index,
- *	stats, member. Also as a dump.
+ *	stats, member, extent-size, catchup. Also as a dump.
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.

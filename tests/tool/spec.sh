@@ -50,7 +50,7 @@ top = sys.argv[1]
 schema = json.load(open(f"{top}/userspace/status.schema.json"))
 text = open(f"{top}/Documentation/status-json.md").read()
 words = set(re.findall(r"`([a-z_]+)`", text))
-missing = [f"{name}.{key}" for name in ("volume", "member", "address")
+missing = [f"{name}.{key}" for name in ("volume", "catchup", "member", "address")
            for key in schema["$defs"][name]["properties"] if key not in words]
 sys.exit(f"not in status-json.md: {missing}" if missing else 0)
 PY

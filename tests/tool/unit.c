@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../../userspace/address.h"
+#include "../../userspace/catchup.h"
 #include "../../userspace/member.h"
 #include "../../userspace/nl.h"
 #include "../../userspace/status.h"
@@ -95,6 +96,7 @@ static void put_member(struct nlmsghdr *nlh, u32 id, bool self)
 		mnl_attr_put_u32(nlh, RAFTBLK_A_MEMBER_PROGRESS, RAFTBLK_PROGRESS_STREAM);
 		mnl_attr_put_u64(nlh, RAFTBLK_A_MEMBER_LAG, 3);
 		mnl_attr_put_u32(nlh, RAFTBLK_A_MEMBER_LAST_ERROR, (u32)-111);
+		mnl_attr_put_u8(nlh, RAFTBLK_A_MEMBER_INCOMPLETE, 1);
 	}
 	mnl_attr_nest_end(nlh, m);
 }
@@ -171,6 +173,10 @@ static void test_decode(const char *path)
 	check(member_self(j) == json_object_array_get_idx(members, 0), "this machine's is found");
 	check(j_s64(json_object_array_get_idx(members, 1), "last_error") == -111,
 	      "errors are negative");
+	check(j_u64(j_get(j, "catchup"), "source") == 7 &&
+	      j_u64(j_get(j, "catchup"), "total") == 1ULL << 53, "with what is inside a nest");
+	check(j_bool(json_object_array_get_idx(members, 1), "incomplete"),
+	      "and who is catching up");
 	json_object_array_add(all, j);
 	all = status_json(all);
 	f = fopen(path, "w");
@@ -217,6 +223,112 @@ static void test_malformed(void)
 	check(true, "200000 rubbish messages do no harm");
 }
 
+/* A volume that is catching up, or is @behind and about to; @extent: it has a map. */
+static struct json_object *volume(bool behind, u64 extent, u64 done, u64 received)
+{
+	struct json_object *vol = json_object_new_object(), *c;
+
+	json_object_object_add(vol, "last", json_object_new_uint64(5));
+	json_object_object_add(vol, "applied", json_object_new_uint64(5));
+	json_object_object_add(vol, "behind", json_object_new_boolean(behind));
+	json_object_object_add(vol, "extent_size", json_object_new_uint64(extent));
+	if (behind)
+		return vol;
+	c = json_object_new_object();
+	json_object_object_add(c, "source", json_object_new_uint64(2));
+	json_object_object_add(c, "done", json_object_new_uint64(done));
+	json_object_object_add(c, "total", json_object_new_uint64(1 << 30));
+	json_object_object_add(c, "received", json_object_new_uint64(received));
+	json_object_object_add(vol, "catchup", c);
+	return vol;
+}
+
+static u64 seen_of(u64 done, u64 received)
+{
+	struct json_object *vol = volume(false, 4096, done, received);
+	u64 seen = member_seen(vol);
+
+	json_object_put(vol);
+	return seen;
+}
+
+static bool stuck(bool behind, u64 extent)
+{
+	struct json_object *vol = volume(behind, extent, 0, 0);
+	bool is = member_is_stuck(vol);
+
+	json_object_put(vol);
+	return is;
+}
+
+static void test_waiting(void)
+{
+	check(seen_of(0, 0) != seen_of(4096, 0) && seen_of(0, 0) != seen_of(0, 512),
+	      "a chunk and content that came are movement");
+	check(stuck(true, 0) && !stuck(true, 4096) && !stuck(false, 4096) && !member_is_stuck(NULL),
+	      "behind the log is the end only without a version map");
+}
+
+/* The line after looks at these MiB, a second apart; false if it is not @want. */
+static bool shows(const char *want, const u64 *done, unsigned int nr)
+{
+	static struct history h;
+	const struct look *old = NULL;
+	struct json_object *vol = NULL;
+	struct look now = { 0 };
+	char text[CATCHUP_TEXT];
+
+	memset(&h, 0, sizeof(h));
+	for (unsigned int i = 0; i < nr; i++) {
+		json_object_put(vol);
+		vol = volume(false, 4096, done[i] << 20, done[i] << 19);
+		now = look_now(j_get(vol, "catchup"), 1000 * (i + 1));
+		old = history_note(&h, "vol0", &now);
+	}
+	catchup_text(j_get(vol, "catchup"), old, &now, text);
+	json_object_put(vol);
+	if (!strcmp(text, want))
+		return true;
+	printf("# %s\n", text);
+	return false;
+}
+
+static void test_catchup(void)
+{
+	static const u64 all[] = {
+		100, 110, 120, 130, 140, 150, 160, 170, 180, 190, 200, 300, 400, 500, 512,
+	};
+	static const u64 anew[] = { 300, 400, 0, 256 };
+	static const u64 end[] = { 1000, 1024 };
+	struct history *h = calloc(1, sizeof(*h));
+	struct look at = { .at = 1000 }, soon = { .at = 1001 };
+	char name[8];
+	bool room = true;
+
+	check(shows("[###...........................]  10%  110 MiB of 1 GiB, "
+		    "55 MiB received from node 2", all + 1, 1), "catching up: one look");
+	check(shows("[###...........................]  11%  120 MiB of 1 GiB, "
+		    "60 MiB received from node 2, 5 MiB/s, 2 min left", all, 3),
+	      "catching up: rate and time left");
+	check(shows("[###############...............]  50%  512 MiB of 1 GiB, "
+		    "256 MiB received from node 2, 20.1 MiB/s, 13 s left", all, ARRAY_SIZE(all)),
+	      "catching up: the rate is that of the last seconds");
+	check(shows("[#######.......................]  25%  256 MiB of 1 GiB, "
+		    "128 MiB received from node 2, 128 MiB/s, 4 s left", anew, ARRAY_SIZE(anew)),
+	      "catching up: what was before it began anew does not count");
+	check(shows("[##############################] 100%  1 GiB of 1 GiB, "
+		    "512 MiB received from node 2, 12 MiB/s; entries of the log follow", end, 2),
+	      "catching up: the data is there");
+	for (int i = 0; i < HISTORY_VOLUMES; i++) {
+		snprintf(name, sizeof(name), "v%d", i);
+		history_note(h, name, &at);
+		room = room && history_note(h, name, &soon);
+	}
+	check(room && !history_note(h, "more", &at) && !history_note(h, "more", &soon),
+	      "catching up: more volumes than are remembered");
+	free(h);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 2)
@@ -226,5 +338,7 @@ int main(int argc, char **argv)
 	test_size();
 	test_decode(argv[1]);
 	test_malformed();
+	test_waiting();
+	test_catchup();
 	return failed;
 }
