@@ -6,8 +6,6 @@
 # klog: ^[^:]+(:\d+)?: attempt to access beyond end of device$
 # klog: ^raftblk0: rw=\d+, sector=\d+, nr_sectors = \d+ limit=0$
 # klog: ^block device autoloading is deprecated and will be removed\.$
-# klog: ^blk_print_req_error: \d+ callbacks suppressed$
-# klog: ^buffer_io_error: \d+ callbacks suppressed$
 # klog: ^ raftblk0: unable to read partition table$
 # klog: ^I/O error, dev raftblk0, sector \d+ op 0x
 . ./lib.sh
