@@ -90,7 +90,7 @@ char *catchup_text(struct json_object *catchup, const struct look *old, const st
 		add(text, " from node %" PRIu64, source);
 	if (seconds > 0)
 		add(text, ", %s/s", format_size((now->received - old->received) / seconds, a));
-	if (now->done >= total)
+	if (total && now->done >= total)
 		add(text, "; entries of the log follow");
 	else if (seconds > 0 && now->done > old->done)
 		add_time(text, (total - now->done) / ((now->done - old->done) / seconds));

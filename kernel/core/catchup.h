@@ -163,6 +163,7 @@ enum raftblk_catchup_state {
  * @next: chunks below were listed
  * @all_listed: there are none above
  * @list: listed and not begun, @nr_list of them
+ * @left: how many more there are behind the last list
  * @list_ctx, @list_until: question for more under way; another source is tried then
  * @list_at: not before
  * @tag: highest index any content was read at
@@ -198,6 +199,7 @@ struct raftblk_catchup {
 	bool all_listed;
 	u64 list[RAFTBLK_LIST_MAX];
 	u32 nr_list;
+	u64 left;
 	u64 list_ctx;
 	u64 list_until;
 	u64 list_at;
@@ -225,14 +227,17 @@ struct raftblk_catchup {
  * struct raftblk_catchup_progress - for the user
  * @incomplete: catching up
  * @source: node id
- * @cursor, @chunks: position in the data area, and its end
+ * @done: chunks done since it began, or since the member was started
+ * @left: chunks to be done; 0 may also mean that it is not known yet
+ * @chunk_sectors: size of a chunk
  * @bytes: content received
  */
 struct raftblk_catchup_progress {
 	bool incomplete;
 	u32 source;
-	u64 cursor;
-	u64 chunks;
+	u64 done;
+	u64 left;
+	u32 chunk_sectors;
 	u64 bytes;
 };
 

@@ -182,6 +182,8 @@ static void begin(struct raftblk_replica *rep)
 		c->base = rep->ckpt.applied_index;
 	raft_incomplete(&rep->raft, rep->now, c->boundary, c->boundary_term);
 	c->tag = 0;
+	c->done = 0;
+	c->bytes = 0;
 	c->state = RAFTBLK_CATCHUP_BEGIN;
 	raftblk_fetch_start(rep, 0);
 	*ckpt = rep->ckpt;
@@ -359,8 +361,9 @@ void raftblk_replica_progress(const struct raftblk_replica *rep,
 		return;
 	p->incomplete = true;
 	p->source = rep->catchup.source;
-	p->cursor = raftblk_fetch_cursor(rep);
-	p->chunks = raftblk_chunk_count(rep);
+	p->done = rep->catchup.done;
+	p->left = raftblk_fetch_left(rep);
+	p->chunk_sectors = rep->vmap->chunk_sectors;
 	p->bytes = rep->catchup.bytes;
 }
 

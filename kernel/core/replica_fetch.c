@@ -31,6 +31,7 @@ void raftblk_fetch_start(struct raftblk_replica *rep, u64 cursor)
 
 	c->next = cursor;
 	c->all_listed = !raftblk_chunk_count(rep);
+	c->left = 0;
 	c->nr_list = 0;
 	c->list_ctx = 0;
 	c->list_at = 0;
@@ -40,6 +41,18 @@ void raftblk_fetch_start(struct raftblk_replica *rep, u64 cursor)
 static bool fetch_is_io(const struct raftblk_fetch *f)
 {
 	return f->state == RAFTBLK_FETCH_READING || f->state == RAFTBLK_FETCH_WRITING;
+}
+
+/* Chunks to be done, as far as it is known: a guess of who was asked last. */
+u64 raftblk_fetch_left(const struct raftblk_replica *rep)
+{
+	const struct raftblk_catchup *c = &rep->catchup;
+	u64 left = c->left + c->nr_list;
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_FETCH_SLOTS; i++)
+		left += c->fetch[i].state != RAFTBLK_FETCH_FREE;
+	return left;
 }
 
 /* Give up what is under way, except what the shell has.  True: nothing is left. */
@@ -287,6 +300,7 @@ void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftbl
 		c->list[i] = le64_to_cpu(listed[i]);
 	c->nr_list = m->nr;
 	c->next = m->chunk;
+	c->left = m->index;
 	c->all_listed = m->flags & RAFTBLK_MSG_F_END;
 	if (c->all_listed)
 		c->next = raftblk_chunk_count(rep);

@@ -130,6 +130,7 @@ void raftblk_chunk_io_fill(const struct raftblk_replica *rep, struct raftblk_chu
 /* replica_fetch.c */
 void raftblk_fetch_start(struct raftblk_replica *rep, u64 cursor);
 bool raftblk_fetch_stop(struct raftblk_replica *rep);
+u64 raftblk_fetch_left(const struct raftblk_replica *rep);
 void raftblk_fetch_drop_all(struct raftblk_replica *rep);
 void raftblk_fetch_step(struct raftblk_replica *rep);
 u64 raftblk_fetch_cursor(const struct raftblk_replica *rep);

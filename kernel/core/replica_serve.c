@@ -313,8 +313,8 @@ static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg 
 {
 	const struct raftblk_vmap *v = rep->vmap;
 	__le64 *listed = rep->catchup.body.listed;
-	u64 chunk = rep->peer[slot].list_from;
-	u64 end = raftblk_chunk_count(rep);
+	u64 above = rep->peer[slot].list_above;
+	u64 chunk, end = raftblk_chunk_count(rep);
 
 	raftblk_replica_msg(rep, m, RAFTBLK_MSG_LIST_RESP, slot);
 	m->ctx = rep->peer[slot].list_ctx;
@@ -322,10 +322,13 @@ static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg 
 		m->status = EAGAIN;
 		return;
 	}
-	for (; chunk < end && m->nr < RAFTBLK_LIST_MAX; chunk++)
-		if (raftblk_vmap_chunk_version(v, chunk) > rep->peer[slot].list_above)
-			listed[m->nr++] = cpu_to_le64(chunk);
+	chunk = raftblk_vmap_next_above(v, rep->peer[slot].list_from, end, above);
+	while (chunk < end && m->nr < RAFTBLK_LIST_MAX) {
+		listed[m->nr++] = cpu_to_le64(chunk);
+		chunk = raftblk_vmap_next_above(v, chunk + 1, end, above);
+	}
 	m->chunk = chunk;
+	m->index = raftblk_vmap_count_above(v, chunk, end, above);
 	if (chunk >= end)
 		m->flags = RAFTBLK_MSG_F_END;
 	m->body = listed;

@@ -68,6 +68,44 @@ u64 raftblk_vmap_chunk_version(const struct raftblk_vmap *v, u64 chunk)
 	return v->version[chunk_extent(v, chunk)];
 }
 
+/*
+ * Extent by extent, since the map may be large and most of it old: a few compares per
+ * microsecond of the worker's time have to do.
+ */
+u64 raftblk_vmap_next_above(const struct raftblk_vmap *v, u64 from, u64 end, u64 version)
+{
+	u32 per = v->extent_sectors / v->chunk_sectors;
+	u64 i;
+
+	if (from >= end)
+		return end;
+	i = chunk_extent(v, from);
+	if (v->version[i] > version)
+		return from;
+	while (++i < v->nr_extents && v->version[i] <= version)
+		;
+	return min(i * per, end);
+}
+
+u64 raftblk_vmap_count_above(const struct raftblk_vmap *v, u64 from, u64 end, u64 version)
+{
+	u32 per = v->extent_sectors / v->chunk_sectors;
+	u64 i, last, nr = 0;
+
+	if (from >= end)
+		return 0;
+	last = chunk_extent(v, end - 1);
+	for (i = chunk_extent(v, from); i <= last; i++)
+		nr += v->version[i] > version;
+	nr *= per;
+	/* of the first and the last extent only a part */
+	if (v->version[chunk_extent(v, from)] > version)
+		nr -= from & (per - 1);
+	if (v->version[last] > version)
+		nr -= -end & (per - 1);
+	return nr;
+}
+
 void raftblk_vmap_chunk_raise(struct raftblk_vmap *v, u64 chunk, u64 version)
 {
 	extent_raise(v, chunk_extent(v, chunk), version);

@@ -127,6 +127,12 @@ u64 raftblk_vmap_newest(const struct raftblk_vmap *v);
 /* Version of the extent that a chunk lies in. */
 u64 raftblk_vmap_chunk_version(const struct raftblk_vmap *v, u64 chunk);
 
+/* The first chunk at or above @from whose extent is newer than @version, or @end. */
+u64 raftblk_vmap_next_above(const struct raftblk_vmap *v, u64 from, u64 end, u64 version);
+
+/* How many there are in [@from, @end). */
+u64 raftblk_vmap_count_above(const struct raftblk_vmap *v, u64 from, u64 end, u64 version);
+
 /* It is at least @version. */
 void raftblk_vmap_chunk_raise(struct raftblk_vmap *v, u64 chunk, u64 version);
 

@@ -204,19 +204,18 @@ static int put_log(struct sk_buff *skb, const struct raftblk_replica *rep)
 
 static int put_catchup(struct sk_buff *skb, const struct raftblk_replica *rep)
 {
-	u64 total = rep->volume_sectors << 9;
 	struct raftblk_catchup_progress p;
 	struct nlattr *nest;
-	u64 done;
+	u64 chunk;
 
 	raftblk_replica_progress(rep, &p);
 	if (!p.incomplete)
 		return 0;
-	done = raftblk_vmap_chunk_sector(rep->vmap, p.cursor) << 9;
+	chunk = (u64)p.chunk_sectors << 9;
 	nest = nla_nest_start(skb, RAFTBLK_A_VOLUME_CATCHUP);
 	if (!nest || nla_put_u32(skb, RAFTBLK_A_CATCHUP_SOURCE, p.source) ||
-	    put_u64(skb, RAFTBLK_A_CATCHUP_DONE, min(done, total)) ||
-	    put_u64(skb, RAFTBLK_A_CATCHUP_TOTAL, total) ||
+	    put_u64(skb, RAFTBLK_A_CATCHUP_DONE, p.done * chunk) ||
+	    put_u64(skb, RAFTBLK_A_CATCHUP_TOTAL, (p.done + p.left) * chunk) ||
 	    put_u64(skb, RAFTBLK_A_CATCHUP_RECEIVED, p.bytes))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);

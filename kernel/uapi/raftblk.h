@@ -199,9 +199,10 @@ enum raftblk_a_volume {
  *	behind the leader's log.
  * @RAFTBLK_A_CATCHUP_PAD: for alignment
  * @RAFTBLK_A_CATCHUP_SOURCE: Node id of the member that is asked, 0 for none yet. (u32)
- * @RAFTBLK_A_CATCHUP_DONE: Everything below this byte of the volume is here. (u64)
- * @RAFTBLK_A_CATCHUP_TOTAL: Size of the volume. Once it is reached what is left are
- *	entries of the log. (u64)
+ * @RAFTBLK_A_CATCHUP_DONE: Compared and, where it differed, copied since this began or
+ *	since the member came up, in bytes. (u64)
+ * @RAFTBLK_A_CATCHUP_TOTAL: The same and what is left; 0 if that is not known yet. Once it
+ *	is reached entries of the log follow. (u64)
  * @RAFTBLK_A_CATCHUP_RECEIVED: Bytes of content received since the volume came up here;
  *	where nothing differs none are. (u64)
  */

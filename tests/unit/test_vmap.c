@@ -94,6 +94,34 @@ TEST(vmap_versions, "vmap: versions only go up, in every extent that is touched"
 	CHECK_EQ(raftblk_vmap_next_dirty(&map, 1), 2);
 }
 
+TEST(vmap_above, "vmap: chunks that changed since an index, found and counted")
+{
+	u64 end = (u64)EXTENTS * 2 - 1;		/* the last extent has one chunk only */
+	u64 chunk, nr = 0;
+
+	begin();
+	CHECK_EQ(raftblk_vmap_next_above(&map, 0, end, 0), end);
+	CHECK_EQ(raftblk_vmap_count_above(&map, 0, end, 0), 0);
+	raftblk_vmap_set(&map, 3 * 1024, 1, 7);
+	raftblk_vmap_set(&map, 600 * 1024, 2048, 5);
+	raftblk_vmap_set(&map, (u64)(EXTENTS - 1) * 1024, 1, 9);
+	CHECK_EQ(raftblk_vmap_next_above(&map, 0, end, 0), 6);
+	CHECK_EQ(raftblk_vmap_next_above(&map, 7, end, 0), 7);
+	CHECK_EQ(raftblk_vmap_next_above(&map, 8, end, 0), 1200);
+	CHECK_EQ(raftblk_vmap_next_above(&map, 0, 1000, 7), 1000);
+	CHECK_EQ(raftblk_vmap_next_above(&map, 0, end, 7), end - 1);
+	CHECK_EQ(raftblk_vmap_next_above(&map, end, end, 0), end);
+	CHECK_EQ(raftblk_vmap_count_above(&map, 0, end, 5), 3);
+	CHECK_EQ(raftblk_vmap_count_above(&map, end, end, 0), 0);
+	/* one by one it comes to the same */
+	for (u64 from = 0; from < 10; from++) {
+		nr = 0;
+		for (chunk = from; chunk < end; chunk++)
+			nr += raftblk_vmap_chunk_version(&map, chunk) > 0;
+		CHECK_EQ(raftblk_vmap_count_above(&map, from, end, 0), nr);
+	}
+}
+
 TEST(vmap_disk, "vmap: what was written is read back, the newer slot")
 {
 	begin();

@@ -34,7 +34,7 @@ class Receiver:
         progress = status.get('catchup')
         if not progress:
             return False, 100
-        return True, 100 * progress['done'] // progress['total']
+        return True, 100 * progress['done'] // (progress['total'] or 1 << 60)
 
     def reach(self, percent):
         """Until so much is done; it must not be over before."""
