@@ -312,10 +312,14 @@ static void show_map(struct json_object *map)
 {
 	if (!map)
 		return;
-	printf("version map: %" PRIu64 " of %" PRIu64 " blocks written, %" PRIu64 " of %" PRIu64
-	       " extents were, the last by entry %" PRIu64 "\n", j_u64(map, "written_blocks"),
-	       j_u64(map, "blocks"), j_u64(map, "changed_extents"), j_u64(map, "extents"),
-	       j_u64(map, "newest"));
+	printf("version map: %" PRIu64 " of %" PRIu64 " blocks written; ",
+	       j_u64(map, "written_blocks"), j_u64(map, "blocks"));
+	if (j_u64(map, "newest"))
+		printf("%" PRIu64 " of %" PRIu64 " extents changed, the last by entry %" PRIu64
+		       "\n", j_u64(map, "changed_extents"), j_u64(map, "extents"),
+		       j_u64(map, "newest"));
+	else
+		printf("none of %" PRIu64 " extents changed\n", j_u64(map, "extents"));
 	if (j_u64(map, "vague_extents"))
 		printf("  of %" PRIu64 " extents it is not known and counts as changed, as after a "
 		       "power cut: nothing is lost\n", j_u64(map, "vague_extents"));

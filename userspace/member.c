@@ -190,6 +190,6 @@ int member_wait_voter(struct nl *nl, const char *name)
 		last_seen = seen;
 		usleep(POLL_MS * 1000);
 	}
-	return fail(EXIT_TIMEOUT, "%s is up, but nothing has come from the leader for a minute; "
+	return fail(EXIT_TIMEOUT, "%s is up, but nothing has come from the others for a minute; "
 		    "'raftblk status %s' shows the connections", name, name);
 }

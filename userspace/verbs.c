@@ -129,13 +129,16 @@ const struct verb verbs[] = {
 		.help =
 		"Shows role, term, leader, owner and quorum of each volume, and of each member its\n"
 		"address, whether it is connected and how far it is behind (the leader knows that).\n"
+		"A member that was away for too long shows how much it has fetched from others.\n"
 		"Documentation/status-json.md explains the fields of --json.",
 	},
 	{
 		.name = "watch", .args = "[NAME]", .min = 0, .max = 1,
 		.summary = "show status, over and over",
 		.run = run_watch,
-		.help = "Repaints at every event and each second, until Ctrl-C.",
+		.help =
+		"Repaints at every event and each second, until Ctrl-C. Of a member that catches\n"
+		"up it shows rate and time left.",
 	},
 	{
 		.name = "events", .args = "[NAME]", .min = 0, .max = 1,

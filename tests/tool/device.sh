@@ -257,6 +257,32 @@ for i in {1..40}; do
 done
 echo "# $whole whole, $none none"
 result $state "create killed at any moment leaves a whole member or none"
+# A power cut cannot leave a superblock without what it describes.
+in_order()
+{
+	strace -e trace=pwrite64,fsync -s 0 -o "$TMP/trace" "$RAFTBLK" create vol0 "$DEV" \
+		--addr $ADDR --no-up --assume-zero &&
+		python3 - "$TMP/trace" $(($(field 'j["super"]["vmap_start"]') * 512)) <<'PY'
+import re, sys
+steps = []
+for line in open(sys.argv[1]):
+    m = re.match(r'pwrite64\(\d+, .*, (\d+), (\d+)\)', line)
+    if m or line.startswith("fsync"):
+        steps.append(m and (int(m[2]), int(m[1])))
+supers = [i for i, s in enumerate(steps) if s in ((0, 4096), (4096, 4096))]
+zeroed = [i for i, s in enumerate(steps) if s == (int(sys.argv[2]), 1 << 20)]
+assert len(supers) == 2 and len(zeroed) == 1, "not what was expected"
+assert steps[supers[0] - 1] is None, "no flush before the superblock"
+assert zeroed[0] < supers[0] - 1, "the map after it"
+assert steps[-1] is None, "no flush at the end"
+PY
+}
+if command -v strace > /dev/null && strace -o /dev/null true 2> /dev/null; then
+	fresh 64M
+	check "a superblock is written when all the rest is stable" in_order
+else
+	skip "a superblock is written when all the rest is stable" "no strace"
+fi
 fresh 256M; create
 ! (ulimit -f $((100 * 1024)); create --force) > /dev/null 2> "$TMP/err" &&
 	"$RAFTBLK" dump "$DEV" 2>&1 | grep -q 'not a member'

@@ -77,11 +77,13 @@ map() { log "[top['version_map'][k] for k in ('blocks', 'written_blocks', 'exten
 map_is() { [ "$(map)" = "$1" ] || { echo "# $(map), wanted $1"; false; }; }
 make_ring 1:1:8:0
 check "a blank map" map_is "[2, 0, 736, 0, 0, 0]"
+"$RAFTBLK" dump "$DEV" | grep -qx 'version map: 0 of 2 blocks written; none of 736 extents changed'
+result $? "text says that it is"
 make_ring --map 3:5 --map 4:7 --map 735:6 1:1:8:0
 check "a map with changes" map_is "[2, 2, 736, 3, 0, 7]"
 check "the checkpoint counts on it" log "top['checkpoints'][0]['vmap']"
 check "nothing wrong with it" "$RAFTBLK" dump "$DEV"
-grep -qx 'version map: 2 of 2 blocks written, 3 of 736 extents were, the last by entry 7' "$TMP/out"
+grep -qx 'version map: 2 of 2 blocks written; 3 of 736 extents changed, the last by entry 7' "$TMP/out"
 result $? "text sums it up"
 MAP=$(($(log "top['super']['vmap_start']") * 512))
 poke $((MAP + 100))

@@ -3,7 +3,8 @@
  * Parts of the tool that no command line reaches without the module: tokens,
  * addresses, sizes, and the decoder of netlink messages, also against rubbish.
  *
- * usage: toolunit FILE	writes a decoded status into FILE
+ * usage: toolunit FILE		writes a decoded status into FILE
+ *	  toolunit --show FILE	shows such a status as people see it
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -329,8 +330,21 @@ static void test_catchup(void)
 	free(h);
 }
 
+static int show(const char *path)
+{
+	struct json_object *j = json_object_from_file(path);
+
+	if (!j)
+		return 1;
+	status_show(j_get(j, "volumes"), NULL);
+	json_object_put(j);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && !strcmp(argv[1], "--show"))
+		return show(argv[2]);
 	if (argc != 2)
 		return 2;
 	test_token();

@@ -19,4 +19,51 @@ for change in 's/"role":"leader"/"role":"king"/' 's/"term"/"trem"/' 's/"minor":7
 	! "$TOP/tests/tool/check-json" "$TOP/userspace/status.schema.json" "$TMP/bad.json" 2> /dev/null
 	result $? "one that does not fit is found ($change)"
 done
+
+# What people see.  show STATEMENTS: a status after some Python on v, the volume
+show()
+{
+	python3 - "$1" > "$TMP/show.json" <<'PY'
+import json, sys
+def member(node, **more):
+    return {"id": node, "flags": ["old", "new"], "connected_control": True,
+            "connected_data": True, "address": {"ip": f"10.0.0.{node}", "port": 7450}, **more}
+v = {"name": "vol0", "minor": 0, "size": 1 << 30, "path": "/dev/vdb", "role": "follower",
+     "term": 3, "leader": 1, "owner": 1, "quorum": True, "extent_size": 4 << 20,
+     "members": [member(1), member(2), member(3, self=True)]}
+catchup = {"source": 2, "done": 256 << 20, "total": 1 << 30, "received": 3 << 20}
+exec(sys.argv[1])
+print(json.dumps({"volumes": [v]}))
+PY
+	"$O/userspace/toolunit" --show "$TMP/show.json" > "$TMP/show"
+}
+shows()		# shows NAME STATEMENTS PATTERN...: a line matches each, none matches a !PATTERN
+{
+	local name=$1 pattern bad=0
+	show "$2"
+	shift 2
+	for pattern; do
+		case $pattern in
+		!*) ! grep -qE -e "${pattern#!}" "$TMP/show" ;;
+		*) grep -qE -e "$pattern" "$TMP/show" ;;
+		esac || { echo "# $pattern"; bad=1; }
+	done
+	[ $bad -eq 0 ] || sed 's/^/# /' "$TMP/show"
+	result $bad "status: $name"
+}
+shows "nothing wrong" "" '^  3 .* this machine +-' '!catching up' '!This member'
+shows "catching up" 'v["catchup"] = catchup' \
+	'^  catching up \[#######\.+\]  25%  256 MiB of 1 GiB, 3 MiB received from node 2$' \
+	'^  3 .* this machine, catching up ' '!This member'
+shows "catching up, nobody asked yet" 'catchup["source"] = 0; v["catchup"] = catchup' \
+	'3 MiB received$'
+shows "catching up, behind once more" 'v["catchup"] = catchup; v["behind"] = True' '!This member'
+shows "about to catch up" 'v["behind"] = True' 'It will begin its log anew and fetch' \
+	'!catching up'
+shows "behind without a map" 'v["behind"] = True; v["extent_size"] = 0' 'keeps no version map'
+shows "another one catches up" 'v["role"] = "leader"; v["members"][1]["incomplete"] = True' \
+	'^  2 .* catching up ' '^  1 .* connected '
+shows "another one did, and is cut off" \
+	'v["members"][1].update(incomplete=True, connected_data=False)' '^  2 .* half connected '
+shows "entries lost" 'v["proof"] = 12' 'votes only for a member that cannot lack them'
 end
