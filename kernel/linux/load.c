@@ -258,7 +258,7 @@ static void tell_recovered(struct raftblk_volume *vol, const struct raftblk_reco
 	if (found->discarded)
 		vol_dbg(vol, "old records kept for others were dropped\n");
 	if (found->corrupt_index)
-		vol_err(vol, "the log is damaged at entry %llu: %s; does not vote before it has been fetched again\n",
+		vol_err(vol, "the log is damaged at entry %llu: %s; does not stand for election before it has been fetched again\n",
 			found->corrupt_index, found->why ?: "unreadable");
 }
 

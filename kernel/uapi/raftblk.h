@@ -203,8 +203,8 @@ enum raftblk_a_volume {
  *	since the member came up, in bytes. (u64)
  * @RAFTBLK_A_CATCHUP_TOTAL: The same and what is left; 0 if that is not known yet. Once it
  *	is reached entries of the log follow. (u64)
- * @RAFTBLK_A_CATCHUP_RECEIVED: Bytes of content received since the volume came up here;
- *	where nothing differs none are. (u64)
+ * @RAFTBLK_A_CATCHUP_RECEIVED: Bytes of content received for it; where nothing differs
+ *	none are. (u64)
  */
 enum raftblk_a_catchup {
 	RAFTBLK_A_CATCHUP_PAD = 1,

@@ -3,7 +3,7 @@
 # Rotten superblocks, slots and log records: mended, or refused with a sentence.
 # klog: ^raftblk: /dev/vda: superblock (A does not read well, restored from B|B does not read well, restored from A)$
 # klog: ^raftblk0 \(vol\): (flush on /dev/vda failed|the member has stopped): error 5$
-# klog: ^raftblk0 \(vol\): the log is damaged at entry \d+: .*; does not vote before it has been fetched again$
+# klog: ^raftblk0 \(vol\): the log is damaged at entry \d+: .*; does not stand for election before it has been fetched again$
 . ./lib.sh
 
 SUPER_A=0 SUPER_B=8 VOTE_A=16 VOTE_B=24 CKPT_A=32 CKPT_B=40
