@@ -147,9 +147,26 @@ static int parse_ms(const char *text, u32 *ms)
 	return 0;
 }
 
+/* rate-min=SIZE, rate-max=SIZE or rate-max=none */
+static int put_rate(struct nlmsghdr *nlh, const char *setting)
+{
+	bool max = setting[6] == 'a';
+	const char *text = setting + 9;
+	u64 rate = 0;
+
+	if ((!max || strcmp(text, "none")) && (parse_size(text, &rate) || !rate))
+		return fail(EXIT_USAGE, "'%s': a rate is bytes per second, as in 500K or 10M, and "
+			    "not 0%s", setting, max ? "; 'none' takes the limit away" : "");
+	mnl_attr_put_u64(nlh, max ? RAFTBLK_A_VOLUME_RATE_MAX : RAFTBLK_A_VOLUME_RATE_MIN, rate);
+	return EXIT_OK;
+}
+
 static int put_setting(struct nlmsghdr *nlh, const char *setting)
 {
 	u32 ms;
+
+	if (!strncmp(setting, "rate-min=", 9) || !strncmp(setting, "rate-max=", 9))
+		return put_rate(nlh, setting);
 
 	if (!strncmp(setting, "io-timeout=", 11)) {
 		if (parse_ms(setting + 11, &ms))
@@ -161,8 +178,9 @@ static int put_setting(struct nlmsghdr *nlh, const char *setting)
 	} else if (!strcmp(setting, "read-mode=quorum")) {
 		mnl_attr_put_u8(nlh, RAFTBLK_A_VOLUME_QUORUM_READS, 1);
 	} else {
-		return fail(EXIT_USAGE, "'%s': what can be set is io-timeout=TIME and "
-			    "read-mode=lease or read-mode=quorum", setting);
+		return fail(EXIT_USAGE, "'%s': what can be set is io-timeout=TIME, "
+			    "read-mode=lease or read-mode=quorum, rate-min=SIZE, rate-max=SIZE",
+			    setting);
 	}
 	return EXIT_OK;
 }

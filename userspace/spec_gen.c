@@ -172,6 +172,12 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 	[RAFTBLK_A_VOLUME_CATCHUP] = {
 		.name = "catchup", .type = SPEC_NEST, .nested = &spec_set_catchup,
 	},
+	[RAFTBLK_A_VOLUME_RATE_MIN] = {
+		.name = "rate_min", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VOLUME_RATE_MAX] = {
+		.name = "rate_max", .type = SPEC_U64,
+	},
 };
 
 const struct spec_set spec_set_volume = {

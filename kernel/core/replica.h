@@ -495,6 +495,9 @@ void raftblk_replica_change(struct raftblk_replica *rep, u64 now, struct raftblk
 /* 0: requests wait for ever.  Holds for those that are waiting as well, from @now on. */
 void raftblk_replica_set_io_timeout(struct raftblk_replica *rep, u64 now, u64 timeout_ns);
 
+/* See struct raftblk_replica_params; from now on. */
+void raftblk_replica_set_rates(struct raftblk_replica *rep, u64 now, u64 rate_min, u64 rate_max);
+
 /* Ends of actions.  @status: 0 or -errno; a failed write stops the member. */
 void raftblk_replica_log_written(struct raftblk_replica *rep, u64 now, u64 id, int status);
 void raftblk_replica_log_read(struct raftblk_replica *rep, u64 now, u64 index, u64 term,

@@ -147,6 +147,17 @@ static u64 pace_at(const struct raftblk_replica *rep)
 	return pace_is_busy(rep) ? max(c->pace_min_at, c->pace_max_at) : c->pace_max_at;
 }
 
+void raftblk_replica_set_rates(struct raftblk_replica *rep, u64 now, u64 rate_min, u64 rate_max)
+{
+	rep->now = now;
+	rep->busy = true;
+	rep->params.rate_min = rate_min;
+	rep->params.rate_max = rate_max;
+	/* What was due at the rates before may be far away. */
+	rep->catchup.pace_min_at = 0;
+	rep->catchup.pace_max_at = 0;
+}
+
 /* ---- reading ---- */
 
 /* What it needs has been handed out for apply. */

@@ -381,13 +381,38 @@ int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
 
 /* Tuning */
 
+struct setting {
+	struct nlattr **attrs;
+	int err;
+};
+
+static u64 set_rate(struct nlattr *attr, u64 now)
+{
+	return attr ? nla_get_u64(attr) : now;
+}
+
+/* 0, or nothing has changed. */
+static int set_rates(struct raftblk_replica *rep, struct nlattr **attrs)
+{
+	u64 min = set_rate(attrs[RAFTBLK_A_VOLUME_RATE_MIN], rep->params.rate_min);
+	u64 max = set_rate(attrs[RAFTBLK_A_VOLUME_RATE_MAX], rep->params.rate_max);
+
+	if (max && min > max)
+		return -ERANGE;
+	raftblk_replica_set_rates(rep, raftblk_now(), min, max);
+	return 0;
+}
+
 static void set_in_worker(struct raftblk_volume *vol, void *arg)
 {
 	struct raftblk_replica *rep = &vol->replica;
-	struct nlattr **attrs = arg;
-	struct nlattr *timeout = attrs[RAFTBLK_A_VOLUME_IO_TIMEOUT];
-	struct nlattr *reads = attrs[RAFTBLK_A_VOLUME_QUORUM_READS];
+	struct setting *set = arg;
+	struct nlattr *timeout = set->attrs[RAFTBLK_A_VOLUME_IO_TIMEOUT];
+	struct nlattr *reads = set->attrs[RAFTBLK_A_VOLUME_QUORUM_READS];
 
+	set->err = set_rates(rep, set->attrs);
+	if (set->err)
+		return;
 	if (timeout)
 		raftblk_replica_set_io_timeout(rep, raftblk_now(),
 					       nla_get_u32(timeout) * RAFTBLK_NSEC_PER_MSEC);
@@ -399,20 +424,24 @@ static void set_in_worker(struct raftblk_volume *vol, void *arg)
 
 int raftblk_nl_set_doit(struct sk_buff *req, struct genl_info *info)
 {
+	struct setting set = { .attrs = info->attrs };
 	struct raftblk_volume *vol;
 	int err;
 
 	if (!info->attrs[RAFTBLK_A_VOLUME_IO_TIMEOUT] &&
-	    !info->attrs[RAFTBLK_A_VOLUME_QUORUM_READS]) {
+	    !info->attrs[RAFTBLK_A_VOLUME_QUORUM_READS] &&
+	    !info->attrs[RAFTBLK_A_VOLUME_RATE_MIN] && !info->attrs[RAFTBLK_A_VOLUME_RATE_MAX]) {
 		GENL_SET_ERR_MSG(info, "nothing to set");
 		return -EINVAL;
 	}
 	vol = find_volume(info);
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
-	err = refuse_going(info, raftblk_volume_call(vol, set_in_worker, info->attrs));
+	err = refuse_going(info, raftblk_volume_call(vol, set_in_worker, &set));
 	raftblk_volume_put(vol);
-	return err;
+	if (!err && set.err)
+		GENL_SET_ERR_MSG(info, "rate-min would be above rate-max");
+	return err ?: set.err;
 }
 
 /* Joining */

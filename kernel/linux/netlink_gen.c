@@ -34,11 +34,13 @@ static const struct nla_policy raftblk_transfer_nl_policy[RAFTBLK_A_VOLUME_TO + 
 };
 
 /* RAFTBLK_CMD_SET */
-static const struct nla_policy raftblk_set_nl_policy[RAFTBLK_A_VOLUME_QUORUM_READS + 1] = {
+static const struct nla_policy raftblk_set_nl_policy[RAFTBLK_A_VOLUME_RATE_MAX + 1] = {
 	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
 	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
 	[RAFTBLK_A_VOLUME_IO_TIMEOUT] = { .type = NLA_U32, },
 	[RAFTBLK_A_VOLUME_QUORUM_READS] = NLA_POLICY_MAX(NLA_U8, 1),
+	[RAFTBLK_A_VOLUME_RATE_MIN] = NLA_POLICY_MIN(NLA_U64, 1),
+	[RAFTBLK_A_VOLUME_RATE_MAX] = { .type = NLA_U64, },
 };
 
 static const struct nla_policy raftblk_address_nl_policy[RAFTBLK_A_ADDRESS_PORT + 1] = {
@@ -96,7 +98,7 @@ static const struct genl_ops raftblk_nl_ops[] = {
 		.cmd		= RAFTBLK_CMD_SET,
 		.doit		= raftblk_nl_set_doit,
 		.policy		= raftblk_set_nl_policy,
-		.maxattr	= RAFTBLK_A_VOLUME_QUORUM_READS,
+		.maxattr	= RAFTBLK_A_VOLUME_RATE_MAX,
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{

@@ -196,6 +196,8 @@ static int put_log(struct sk_buff *skb, const struct raftblk_replica *rep)
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_LOG_USAGE, raftblk_log_usage(log)) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_IO_TIMEOUT, min_t(u64, timeout_ms, U32_MAX)) ||
 	    nla_put_u8(skb, RAFTBLK_A_VOLUME_QUORUM_READS, rep->raft.params.quorum_reads) ||
+	    put_u64(skb, RAFTBLK_A_VOLUME_RATE_MIN, rep->params.rate_min) ||
+	    put_u64(skb, RAFTBLK_A_VOLUME_RATE_MAX, rep->params.rate_max) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_EXTENT_SIZE,
 			rep->vmap ? rep->vmap->extent_sectors << 9 : 0))
 		return -EMSGSIZE;

@@ -150,6 +150,9 @@ enum raftblk_event_kind {
  *	(u32)
  * @RAFTBLK_A_VOLUME_CATCHUP: Only while this member is incomplete. Nest of
  *	RAFTBLK_A_CATCHUP_*. (nest)
+ * @RAFTBLK_A_VOLUME_RATE_MIN: Bytes per second that are read here for members that catch
+ *	up although users' I/O has to wait for it. (u64)
+ * @RAFTBLK_A_VOLUME_RATE_MAX: And at most so many; 0, no limit. (u64)
  */
 enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PAD = 1,
@@ -189,6 +192,8 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_MEMBER,
 	RAFTBLK_A_VOLUME_EXTENT_SIZE,
 	RAFTBLK_A_VOLUME_CATCHUP,
+	RAFTBLK_A_VOLUME_RATE_MIN,
+	RAFTBLK_A_VOLUME_RATE_MAX,
 
 	__RAFTBLK_A_VOLUME_MAX,
 	RAFTBLK_A_VOLUME_MAX = (__RAFTBLK_A_VOLUME_MAX - 1)
@@ -414,14 +419,14 @@ enum raftblk_a_event {
  * @RAFTBLK_CMD_GET: State of one volume, or of all; never the key. In: name, minor. Out:
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
- *	log-size, log-usage, proof, fault, behind, io-timeout, quorum-reads, config-index,
- *	stats, member, extent-size, catchup. Also as a dump.
+ *	log-size, log-usage, proof, fault, behind, io-timeout, rate-min, rate-max, quorum-reads,
+ *	config-index, stats, member, extent-size, catchup. Also as a dump.
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.
  *	In: name, minor, to. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_SET: Tune a volume, on this member and until it is taken down. In: name,
- *	minor, io-timeout, quorum-reads. Needs CAP_NET_ADMIN.
+ *	minor, io-timeout, quorum-reads, rate-min, rate-max. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
  *	voter by itself. Nothing is written here: the caller formats the disk with what the
  *	answer says and brings it up. In: remote, local, uuid, key, incarnation. Out: name,

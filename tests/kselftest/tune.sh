@@ -12,6 +12,17 @@ is "is set" "$(status vol io_timeout)" 30000
 check "read-mode=quorum" raftblk set vol read-mode=quorum
 is "is set, too" "$(status vol quorum_reads)" true
 is "the other one has not changed" "$(status vol io_timeout)" 30000
+is "rate-min at first" "$(status vol rate_min)" $((4 << 20))
+is "rate-max at first" "$(status vol rate_max)" 0
+check "both rates" raftblk set vol rate-min=1M rate-max=8M
+is "rate-min" "$(status vol rate_min)" $((1 << 20))
+is "rate-max" "$(status vol rate_max)" $((8 << 20))
+fails "a least rate above the highest" "rate-min would be above rate-max" \
+	raftblk set vol rate-min=9M io-timeout=1s
+is "nothing has changed: rate-min" "$(status vol rate_min)" $((1 << 20))
+is "nothing has changed: io-timeout" "$(status vol io_timeout)" 30000
+check "no limit" raftblk set vol rate-max=none
+is "none is 0" "$(status vol rate_max)" 0
 check "a write" put $TMP/data 0
 check "a read that a majority of one confirms" same $TMP/data 0
 must raftblk down vol
