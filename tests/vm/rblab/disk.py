@@ -85,6 +85,10 @@ class Disk:
         """In order: everything is written."""
         self.process.end()
 
+    def delay(self, us):
+        """Every request takes that much longer."""
+        self.ask(f'delay {us}')
+
     def dirty(self):
         """How many sectors a power cut would lose."""
         return int(self.ask('dirty')[0])
