@@ -85,7 +85,14 @@ def run(lab):
     behind.moves()
     writer.wait_acks(writer.acks + 50, 60)
 
-    behind.reach(30)
+    behind.reach(25)
+    lab.say('the receiver is taken down, and up again')
+    n3.raftblk('down', 'vol0', timeout=60)
+    behind.new_life()
+    up(n3)
+    behind.moves()
+
+    behind.reach(20)
     lab.say('the receiver is cut off')
     lab.partition([1, 2], [3])
     pause(4)
