@@ -287,3 +287,59 @@ REPLICA_TEST(catchup_whole, "a member that was away for more than the log gets a
 	check(!memcmp(W1->version, W3->version, sizeof(W1->version)));
 	check(W3->rep.catchup.done <= 4);	/* of 32 chunks only those that changed */
 }
+
+static u32 served(void)
+{
+	return W1->count[RAFTBLK_ACT_CHUNK_SERVE];
+}
+
+/* Member 3 asks for so many chunks, which are 32 KiB each. */
+static void ask(u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		tell((struct raftblk_msg){ .type = RAFTBLK_MSG_FETCH, .ctx = 100 + i, .chunk = i,
+					   .index = 1 }, 3);
+}
+
+REPLICA_TEST(pace_max, "no more is read for others than rate_max, and who waits too long is told so")
+{
+	follow(3);
+	raftblk_replica_set_rates(&W1->rep, now, 4 << 20, 64 << 10);
+	ask(4);
+	check(served() == 1);
+	pass(380);		/* half a second for one, of which 100 ms may be made up for */
+	check(served() == 1);
+	pass(40);
+	check(served() == 2);
+	pass(400);
+	check(served() == 2);
+	pass(150);
+	check(served() == 3);
+	check(!sent(RAFTBLK_MSG_DATA).status);
+	pass(100);
+	check(sent(RAFTBLK_MSG_DATA).status == EBUSY && sent(RAFTBLK_MSG_DATA).ctx == 103);
+	check(served() == 3);
+}
+
+REPLICA_TEST(pace_yields, "chunks wait for users' I/O, but not for longer than rate_min says")
+{
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+
+	follow(3);
+	raftblk_replica_set_rates(&W1->rep, now, 64 << 10, 0);
+	W1->hold = BIT_ACT(LOG_WRITE);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
+				   .ent = &e, .commit = 3 }, 2);
+	ask(4);
+	check(served() == 1);
+	pass(380);
+	check(served() == 1);
+	pass(40);
+	check(served() == 2);
+	W1->hold = 0;
+	world_complete(W1, world_held(W1, RAFTBLK_ACT_LOG_WRITE, 0));
+	world_run(W1);
+	check(served() == 4);
+}
