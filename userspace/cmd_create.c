@@ -243,6 +243,11 @@ err_close:
 	return ret;
 }
 
+static bool wants_learner(const struct args *a)
+{
+	return a->opt[OPT_ROLE] && !strcmp(a->opt[OPT_ROLE], "learner");
+}
+
 /* A line from a file or standard input; from a terminal without echo. */
 static int read_line(FILE *f, char *buf, size_t size)
 {
@@ -310,7 +315,7 @@ static int answer_config(struct json_object *answer, struct raftblk_config *conf
 }
 
 static int ask_cluster(struct nl *nl, const struct raftblk_addr *remote,
-		       const struct raftblk_super *s, struct json_object **answer)
+		       const struct raftblk_super *s, bool learner, struct json_object **answer)
 {
 	struct nlmsghdr *nlh = nl_request(nl, RAFTBLK_CMD_JOIN);
 	char text[ADDRESS_TEXT];
@@ -321,6 +326,8 @@ static int ask_cluster(struct nl *nl, const struct raftblk_addr *remote,
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_UUID, sizeof(s->uuid), s->uuid);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_KEY, sizeof(s->key), s->key);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_INCARNATION, sizeof(s->incarnation), s->incarnation);
+	if (learner)
+		mnl_attr_put(nlh, RAFTBLK_A_JOIN_LEARNER, 0, NULL);
 	err = nl_call(nl, nlh, &spec_set_join, answer);
 	if (err)
 		return fail(code_of(-err), "%s: %s", address_format(remote, text), nl->error);
@@ -369,7 +376,7 @@ static int join_up(struct nl *nl, const struct args *a, const struct raftblk_sup
 	show_created(s->name, minor, s);
 	if (a->opt[OPT_NO_WAIT])
 		return EXIT_OK;
-	return member_wait_voter(nl, s->name);
+	return member_wait_joined(nl, s->name, wants_learner(a));
 }
 
 /* With the device open and the module there. */
@@ -381,7 +388,7 @@ static int join_device(struct nl *nl, struct device *dev, const struct args *a,
 	int ret;
 
 	random_uuid(s->incarnation);
-	ret = ask_cluster(nl, remote, s, &answer);
+	ret = ask_cluster(nl, remote, s, wants_learner(a), &answer);
 	if (ret)
 		return ret;
 	ret = take_answer(answer, dev, s, &config);
@@ -397,6 +404,8 @@ static int join_args(const struct args *a, struct raftblk_addr *remote,
 	struct token t;
 	int ret;
 
+	if (a->opt[OPT_ROLE] && strcmp(a->opt[OPT_ROLE], "voter") && !wants_learner(a))
+		return fail(EXIT_USAGE, "--role is voter or learner, not '%s'", a->opt[OPT_ROLE]);
 	if (a->opt[OPT_TOKEN] && a->opt[OPT_TOKEN_FILE])
 		return fail(EXIT_USAGE, "--token or --token-file, not both");
 	ret = parse_addr("address", a->pos[0], remote);

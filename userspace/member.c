@@ -164,15 +164,29 @@ static bool is_voter(struct json_object *vol)
 	       j_u64(vol, "commit");
 }
 
-int member_wait_voter(struct nl *nl, const char *name)
+/* A learner for good has nothing to become; it has joined when it is level, for as many
+ * looks as the leader needs to tell it of more.
+ */
+#define LEVEL_LOOKS	10
+
+static bool is_level(struct json_object *vol)
+{
+	return j_u64(vol, "leader") && !j_get(vol, "catchup") && j_u64(vol, "commit") &&
+	       j_u64(vol, "applied") >= j_u64(vol, "commit");
+}
+
+int member_wait_joined(struct nl *nl, const char *name, bool learner)
 {
 	u64 moved_at = now_ms(), last_seen = 0;
-	int ret = EXIT_OK;
+	int ret = EXIT_OK, level = 0;
 
 	while (now_ms() - moved_at < STALL_MS) {
 		struct json_object *vol = get_one(nl, name, &ret);
 		u64 seen = member_seen(vol);
-		bool votes = is_voter(vol);
+		bool joined;
+
+		level = vol && is_level(vol) ? level + 1 : 0;
+		joined = learner ? level == LEVEL_LOOKS : is_voter(vol);
 
 		if (member_is_stuck(vol))
 			ret = fail(EXIT_ERROR, "%s: the leader's log no longer reaches back to "
@@ -181,7 +195,7 @@ int member_wait_voter(struct nl *nl, const char *name)
 		else if (vol)
 			show_progress(vol);
 		json_object_put(vol);
-		if (!vol || votes || ret) {
+		if (!vol || joined || ret) {
 			progress_end();
 			return ret;
 		}

@@ -12,8 +12,10 @@ int member_up(struct nl *nl, const char *path, char *name, u32 *minor);
 /* Wait until the volume has a leader; some seconds at most. */
 int member_wait_leader(struct nl *nl, const char *name);
 
-/* Wait, with a progress bar, until this member votes; as long as it moves. */
-int member_wait_voter(struct nl *nl, const char *name);
+/* Wait, with a progress bar, until this member votes, or, a learner for good, is level
+ * with the others; as long as it moves.
+ */
+int member_wait_joined(struct nl *nl, const char *name, bool learner);
 
 /* Goes up, or changes, as long as this member catches up: entries or extents. */
 u64 member_seen(struct json_object *vol);

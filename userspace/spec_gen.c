@@ -412,6 +412,9 @@ static const struct spec_attr spec_set_join_attrs[] = {
 	[RAFTBLK_A_JOIN_MEMBER] = {
 		.name = "member", .type = SPEC_NEST, .nested = &spec_set_member, .multi = true,
 	},
+	[RAFTBLK_A_JOIN_LEARNER] = {
+		.name = "learner", .type = SPEC_FLAG,
+	},
 };
 
 const struct spec_set spec_set_join = {

@@ -31,6 +31,8 @@ static const struct opt create_opts[] = {
 
 static const struct opt join_opts[] = {
 	OPT_DEF_ADDR,
+	{ OPT_ROLE, "role", "voter|learner",
+	  "learner: an asynchronous copy that never votes; voter if not given", false },
 	{ OPT_TOKEN, "token", "TOKEN",
 	  "the token; visible to others on this machine while it runs", false },
 	{ OPT_TOKEN_FILE, "token-file", "FILE", "read the token from a file; - is standard input",
@@ -101,6 +103,8 @@ const struct verb verbs[] = {
 		"Asks the cluster at ADDR (any member) to take this machine in, formats DEV and\n"
 		"brings it up. The new member receives everything as a learner and becomes a\n"
 		"voter by itself when it has caught up; this waits for that, with a progress bar.\n"
+		"With --role learner it stays one: a copy that follows as fast as it can, and that\n"
+		"no write ever waits for. The device cannot be opened for writing there.\n"
 		"Without --token and --token-file the token is read from standard input.\n"
 		"\n"
 		"Nothing is written before the cluster has agreed. DEV needs room for the volume,\n"

@@ -83,7 +83,8 @@ static int join_decode(struct raftblk_auth *a, const struct raftblk_msg *m,
 
 	if (m->type != RAFTBLK_MSG_JOIN_REQ ||
 	    le16_to_cpu(a->frame.header.body_bytes) != sizeof(*d) ||
-	    raftblk_member_decode(member, d) || member->id || !member->addr.port)
+	    raftblk_member_decode(member, d) || member->id || !member->addr.port ||
+	    member->flags & ~RAFTBLK_MEMBER_PROMOTE)
 		return -EPROTO;
 	/* the one that was authenticated, not another */
 	if (memcmp(member->incarnation, a->peer_incarnation, sizeof(member->incarnation)))
@@ -118,6 +119,7 @@ void raftblk_join_serve(struct raftblk_net *net, struct raftblk_auth *a, struct 
 	err = raftblk_frame_recv(sock, &a->frame, &m, a->deadline);
 	if (!err)
 		err = join_decode(a, &m, &jr->vc.change.member);
+	jr->vc.change.learner = !(jr->vc.change.member.flags & RAFTBLK_MEMBER_PROMOTE);
 	if (!err)
 		err = raftblk_volume_change_async(net->vol, &jr->vc);
 	if (err) {
@@ -286,7 +288,10 @@ static const char *join_error(const struct join_try *t, int err)
 
 int raftblk_net_join(struct raftblk_join *join, struct netlink_ext_ack *extack)
 {
-	struct raftblk_member wish = { .addr = join->local };
+	struct raftblk_member wish = {
+		.addr = join->local,
+		.flags = join->learner ? 0 : RAFTBLK_MEMBER_PROMOTE,
+	};
 	struct join_try *t;
 	int err;
 

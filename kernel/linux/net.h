@@ -75,6 +75,7 @@ void raftblk_net_stat(struct raftblk_volume *vol, u32 slot, struct raftblk_net_s
  * @local: where the joiner will listen
  * @uuid, @key: from the token
  * @incarnation: new, for the joiner's disk
+ * @learner: it is to stay a learner
  * @resp: what the leader answered
  */
 struct raftblk_join {
@@ -83,6 +84,7 @@ struct raftblk_join {
 	u8 uuid[16];
 	u8 key[RAFTBLK_KEY_LEN];
 	u8 incarnation[16];
+	bool learner;
 	struct raftblk_wire_join_resp resp;
 };
 

@@ -486,6 +486,7 @@ static int join_request(struct genl_info *info, struct raftblk_join *join)
 	nla_memcpy(join->key, info->attrs[RAFTBLK_A_JOIN_KEY], sizeof(join->key));
 	nla_memcpy(join->incarnation, info->attrs[RAFTBLK_A_JOIN_INCARNATION],
 		   sizeof(join->incarnation));
+	join->learner = nla_get_flag(info->attrs[RAFTBLK_A_JOIN_LEARNER]);
 	return get_address(info, RAFTBLK_A_JOIN_REMOTE, &join->remote) ?:
 	       get_address(info, RAFTBLK_A_JOIN_LOCAL, &join->local);
 }

@@ -49,12 +49,13 @@ static const struct nla_policy raftblk_address_nl_policy[RAFTBLK_A_ADDRESS_PORT 
 };
 
 /* RAFTBLK_CMD_JOIN */
-static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_INCARNATION + 1] = {
+static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_LEARNER + 1] = {
 	[RAFTBLK_A_JOIN_REMOTE] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 	[RAFTBLK_A_JOIN_LOCAL] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 	[RAFTBLK_A_JOIN_UUID] = NLA_POLICY_EXACT_LEN(16),
 	[RAFTBLK_A_JOIN_KEY] = NLA_POLICY_EXACT_LEN(32),
 	[RAFTBLK_A_JOIN_INCARNATION] = NLA_POLICY_EXACT_LEN(16),
+	[RAFTBLK_A_JOIN_LEARNER] = { .type = NLA_FLAG, },
 };
 
 static const struct genl_ops raftblk_nl_ops[] = {
@@ -105,7 +106,7 @@ static const struct genl_ops raftblk_nl_ops[] = {
 		.cmd		= RAFTBLK_CMD_JOIN,
 		.doit		= raftblk_nl_join_doit,
 		.policy		= raftblk_join_do_nl_policy,
-		.maxattr	= RAFTBLK_A_JOIN_INCARNATION,
+		.maxattr	= RAFTBLK_A_JOIN_LEARNER,
 		.flags		= GENL_ADMIN_PERM,
 	},
 };

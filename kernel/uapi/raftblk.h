@@ -360,6 +360,8 @@ enum raftblk_a_stats {
  * @RAFTBLK_A_JOIN_NEXT_ID: Lowest node id never given out. (u32)
  * @RAFTBLK_A_JOIN_MEMBER: The members, with the new one as a learner. Nest of
  *	RAFTBLK_A_MEMBER_*. (nest)
+ * @RAFTBLK_A_JOIN_LEARNER: It is to stay a learner, an asynchronous copy that never votes.
+ *	(flag)
  */
 enum raftblk_a_join {
 	RAFTBLK_A_JOIN_PAD = 1,
@@ -376,6 +378,7 @@ enum raftblk_a_join {
 	RAFTBLK_A_JOIN_EXTENT_SIZE,
 	RAFTBLK_A_JOIN_NEXT_ID,
 	RAFTBLK_A_JOIN_MEMBER,
+	RAFTBLK_A_JOIN_LEARNER,
 
 	__RAFTBLK_A_JOIN_MAX,
 	RAFTBLK_A_JOIN_MAX = (__RAFTBLK_A_JOIN_MAX - 1)
@@ -428,10 +431,10 @@ enum raftblk_a_event {
  * @RAFTBLK_CMD_SET: Tune a volume, on this member and until it is taken down. In: name,
  *	minor, io-timeout, quorum-reads, rate-min, rate-max. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
- *	voter by itself. Nothing is written here: the caller formats the disk with what the
- *	answer says and brings it up. In: remote, local, uuid, key, incarnation. Out: name,
- *	uuid, node-id, block-size, size, log-size, extent-size, next-id, member. Needs
- *	CAP_NET_ADMIN.
+ *	voter by itself, or stays one. Nothing is written here: the caller formats the disk with
+ *	what the answer says and brings it up. In: remote, local, uuid, key, incarnation,
+ *	learner. Out: name, uuid, node-id, block-size, size, log-size, extent-size, next-id,
+ *	member. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
  *	node-id, role, term, token, index, error.
  */

@@ -61,6 +61,7 @@ bad "transfer to no number" "not a node id" transfer vol0 n2
 bad "transfer to node 0" "not a node id" transfer vol0 0
 bad "an unknown setting" "what can be set" set vol0 color=red
 bad "a time that is none" "a time looks like" set vol0 io-timeout=soon
+bad "a role that is none" "voter or learner" join 10.0.0.1 "$DEV" --addr 10.0.0.2 --role king
 bad "rate 0" "a rate is bytes per second" set vol0 rate-min=0
 bad "rate 0 at most" "'none' takes the limit away" set vol0 rate-max=0
 bad "a rate that is none" "a rate is bytes per second" set vol0 rate-min=none
