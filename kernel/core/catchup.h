@@ -81,6 +81,7 @@ enum raftblk_fetch_state {
  * struct raftblk_fetch - a chunk being fetched
  * @chunk: its number
  * @ctx: of the question
+ * @peer: ASKED: who
  * @ask_at: ASK: not before
  * @until: ASK, ASKED: another source is tried then
  * @drops: answers that were too old; from the second on applies wait for the next
@@ -92,6 +93,7 @@ struct raftblk_fetch {
 	enum raftblk_fetch_state state;
 	u64 chunk;
 	u64 ctx;
+	u32 peer;
 	u64 ask_at;
 	u64 until;
 	u32 drops;
@@ -119,6 +121,7 @@ enum raftblk_serve_state {
  * @seq: order of arrival
  * @until: dropped then if it was not sent
  * @status: why there is no answer
+ * @urgent: the asker holds up entries until it has this
  * @zeroed, @hash: what the asker has
  * @tag: every entry up to here is in what was read, and none above
  * @version: of the extent
@@ -133,6 +136,7 @@ struct raftblk_serve {
 	u64 seq;
 	u64 until;
 	int status;
+	bool urgent;
 	bool zeroed;
 	u64 hash[RAFTBLK_CHUNK_BLOCKS];
 	u64 tag;

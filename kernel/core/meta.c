@@ -89,7 +89,8 @@ static const char *check_data(const struct raftblk_super *s)
 
 	if (s->block_size != 512 && s->block_size != 4096)
 		return "superblock: block size is neither 512 nor 4096";
-	if (!is_power_of_2(s->extent_sectors) || s->extent_sectors < 8)
+	if (!is_power_of_2(s->extent_sectors) || s->extent_sectors < 8 ||
+	    s->extent_sectors > RAFTBLK_EXTENT_SECTORS_MAX)
 		return "superblock: bad extent size";
 	if (!s->volume_sectors || s->volume_sectors > RAFTBLK_SECTOR_MAX ||
 	    s->volume_sectors & (block - 1))

@@ -426,6 +426,7 @@ struct raftblk_replica {
 		u32 pull_status, pull_owner;
 		bool owe_boundary, owe_list;
 		u64 boundary_ctx, list_ctx, list_from, list_above, list_need;
+		u64 left, left_from, left_above;	/* see list_left() */
 	} peer[RAFTBLK_MAX_MEMBERS];
 	bool owe_pull_req, owe_read_req, owe_release;
 	struct raftblk_catchup catchup;

@@ -292,7 +292,8 @@ void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftbl
 		return;
 	c->list_ctx = 0;
 	c->list_until = RAFTBLK_NEVER;
-	if (m->status) {
+	/* One that says nothing and goes nowhere would be asked for ever. */
+	if (m->status || !(m->nr || m->flags & RAFTBLK_MSG_F_END || m->chunk > c->next)) {
 		c->list_at = refused(rep, m);
 		return;
 	}
@@ -300,7 +301,7 @@ void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftbl
 		c->list[i] = le64_to_cpu(listed[i]);
 	c->nr_list = m->nr;
 	c->next = m->chunk;
-	c->left = m->index;
+	c->left = min(m->index, raftblk_chunk_count(rep) - m->chunk);
 	c->all_listed = m->flags & RAFTBLK_MSG_F_END;
 	if (c->all_listed)
 		c->next = raftblk_chunk_count(rep);
@@ -383,7 +384,9 @@ void raftblk_fetch_receive_data(struct raftblk_replica *rep, struct raftblk_msg 
 	if (!f)
 		return;
 	if (m->status) {
-		fetch_ask(rep, f, refused(rep, m));
+		/* Another one has been asked since: what the first says does not matter. */
+		if (f->state == RAFTBLK_FETCH_ASKED && f->peer == m->from)
+			fetch_ask(rep, f, refused(rep, m));
 		return;
 	}
 	if (m->index < c->boundary ||
@@ -419,8 +422,10 @@ static void poll_fetch(struct raftblk_replica *rep, struct raftblk_fetch *f, u32
 	u32 i;
 
 	f->state = RAFTBLK_FETCH_ASKED;
+	f->peer = c->source;
 	raftblk_replica_msg(rep, m, RAFTBLK_MSG_FETCH, slot);
 	m->ctx = f->ctx;
+	m->commit = f->drops >= DROPS_MAX;
 	m->chunk = f->chunk;
 	/* What has less would be dropped. */
 	m->index = max(c->boundary, raftblk_vmap_chunk_version(rep->vmap, f->chunk));

@@ -46,21 +46,30 @@ static void serve_refuse(struct raftblk_serve *s, int status)
 	s->state = RAFTBLK_SERVE_READY;
 }
 
-/* The place of this question, if it is a repeated one; else a free one, or none. */
+/*
+ * The place for this question: none if it is being answered already, or all are taken.
+ * One about the same chunk that still waits is from before, and void.
+ */
 static struct raftblk_serve *serve_find(struct raftblk_replica *rep, const struct raftblk_msg *m)
 {
-	struct raftblk_serve *unused = NULL;
+	struct raftblk_serve *place = NULL;
 	u32 i;
 
 	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
 		struct raftblk_serve *s = &rep->catchup.serve[i];
 
 		if (s->state == RAFTBLK_SERVE_FREE)
-			unused = s;
+			place = s;
 		else if (s->peer == m->from && s->ctx == m->ctx)
-			return s;
+			return NULL;
 	}
-	return unused;
+	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
+		struct raftblk_serve *s = &rep->catchup.serve[i];
+
+		if (s->state == RAFTBLK_SERVE_WAITING && s->peer == m->from && s->chunk == m->chunk)
+			place = s;
+	}
+	return place;
 }
 
 static void receive_fetch(struct raftblk_replica *rep, const struct raftblk_msg *m)
@@ -69,7 +78,7 @@ static void receive_fetch(struct raftblk_replica *rep, const struct raftblk_msg 
 	const struct raftblk_wire_fetch *f = m->body;
 	u32 i;
 
-	if (!s || s->state != RAFTBLK_SERVE_FREE || m->chunk >= raftblk_chunk_count(rep))
+	if (!s || m->chunk >= raftblk_chunk_count(rep))
 		return;
 	memset(s, 0, sizeof(*s));
 	s->state = RAFTBLK_SERVE_WAITING;
@@ -78,7 +87,9 @@ static void receive_fetch(struct raftblk_replica *rep, const struct raftblk_msg 
 	s->chunk = m->chunk;
 	s->need = m->index;
 	s->seq = ++rep->catchup.serve_seq;
-	s->until = rep->now + raftblk_catchup_patience(rep);
+	/* Less than the asker's: it is to hear why before it gives up. */
+	s->until = rep->now + raftblk_catchup_patience(rep) / 2;
+	s->urgent = m->commit;
 	s->zeroed = !f;
 	for (i = 0; !s->zeroed && i < RAFTBLK_CHUNK_BLOCKS; i++)
 		s->hash[i] = le64_to_cpu(f->hash[i]);
@@ -111,12 +122,15 @@ void raftblk_serve_receive(struct raftblk_replica *rep, u32 slot, const struct r
 
 #define PACE_SLACK_NS	(100 * RAFTBLK_NSEC_PER_MSEC)
 
-/* When the next chunk is due at this rate, @bytes having been begun now. */
+/*
+ * When the next chunk is due at this rate, @bytes having been begun now.  What was begun
+ * early, because nobody else wanted the disk, is not held against those to come.
+ */
 static u64 pace_next(const struct raftblk_replica *rep, u64 at, u64 bytes, u64 rate)
 {
 	u64 earliest = rep->now > PACE_SLACK_NS ? rep->now - PACE_SLACK_NS : 0;
 
-	return max(at, earliest) + div64_u64(bytes * RAFTBLK_NSEC_PER_SEC, rate);
+	return min(max(at, earliest), rep->now) + div64_u64(bytes * RAFTBLK_NSEC_PER_SEC, rate);
 }
 
 static void pace_begun(struct raftblk_replica *rep, const struct raftblk_serve *s)
@@ -168,7 +182,9 @@ static bool serve_is_possible(const struct raftblk_replica *rep, const struct ra
 
 static bool serve_is_before(const struct raftblk_serve *a, const struct raftblk_serve *b)
 {
-	return !b || a->seq < b->seq;
+	if (!b || a->urgent != b->urgent)
+		return !b || a->urgent;
+	return a->seq < b->seq;
 }
 
 /* The next in turn whose index has been reached. */
@@ -212,9 +228,10 @@ void raftblk_serve_step(struct raftblk_replica *rep)
 		serve_expire(rep, s);
 		busy += s->state == RAFTBLK_SERVE_HOLD || s->state == RAFTBLK_SERVE_READING;
 	}
-	while (busy++ < RAFTBLK_SERVE_READS && rep->now >= pace_at(rep)) {
+	while (busy++ < RAFTBLK_SERVE_READS) {
 		s = serve_waiting(rep);
-		if (!s)
+		/* Entries wait for an urgent one at the asker, in the order of the log. */
+		if (!s || (!s->urgent && rep->now < pace_at(rep)))
 			return;
 		s->state = RAFTBLK_SERVE_HOLD;
 		pace_begun(rep, s);
@@ -269,7 +286,7 @@ void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
 	rep->busy = true;
 	s->until = now + raftblk_catchup_patience(rep);
 	if (status) {
-		serve_refuse(s, -EAGAIN);
+		serve_refuse(s, status == -EIO ? status : -EAGAIN);
 		return;
 	}
 	s->diff = *diff;
@@ -320,6 +337,25 @@ static void poll_boundary(struct raftblk_replica *rep, u32 slot, struct raftblk_
 	m->body_bytes = sizeof(*b);
 }
 
+/*
+ * How many changed behind what is listed now.  Counted once for each asker, from then on
+ * subtracted: the map may be large, and there are many lists.
+ */
+static u64 list_left(struct raftblk_replica *rep, u32 slot, u64 next, u32 nr)
+{
+	u64 from = rep->peer[slot].list_from, above = rep->peer[slot].list_above;
+	u64 left = rep->peer[slot].left;
+
+	if (from && from == rep->peer[slot].left_from && above == rep->peer[slot].left_above)
+		left -= min_t(u64, left, nr);
+	else
+		left = raftblk_vmap_count_above(rep->vmap, next, raftblk_chunk_count(rep), above);
+	rep->peer[slot].left = left;
+	rep->peer[slot].left_from = next;
+	rep->peer[slot].left_above = above;
+	return left;
+}
+
 static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg *m)
 {
 	const struct raftblk_vmap *v = rep->vmap;
@@ -339,7 +375,7 @@ static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg 
 		chunk = raftblk_vmap_next_above(v, chunk + 1, end, above);
 	}
 	m->chunk = chunk;
-	m->index = raftblk_vmap_count_above(v, chunk, end, above);
+	m->index = list_left(rep, slot, chunk, m->nr);
 	if (chunk >= end)
 		m->flags = RAFTBLK_MSG_F_END;
 	m->body = listed;

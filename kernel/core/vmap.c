@@ -138,8 +138,19 @@ static bool slot_is_blank(const void *slot)
 	return true;
 }
 
+static bool versions_ok(const struct raftblk_vmap *v, u32 block, const struct raftblk_disk_vmap *d)
+{
+	u32 i;
+
+	for (i = 0; i < block_extents(v, block); i++)
+		if (le64_to_cpu(d->version[i]) > RAFTBLK_INDEX_MAX)
+			return false;
+	return true;
+}
+
 /* Generation of a good slot of this block, 0 of a blank one; -EBADMSG. */
-static int slot_check(const struct raftblk_vmap *v, u32 block, const void *slot, u64 *generation)
+static int slot_check(const struct raftblk_vmap *v, u32 block, const void *slot, bool odd,
+		      u64 *generation)
 {
 	const struct raftblk_disk_vmap *d = slot;
 
@@ -150,7 +161,8 @@ static int slot_check(const struct raftblk_vmap *v, u32 block, const void *slot,
 		return 0;
 	if (le32_to_cpu(d->magic) != RAFTBLK_VMAP_MAGIC || le32_to_cpu(d->crc) != crc_of(d) ||
 	    memcmp(d->uuid, v->uuid, sizeof(v->uuid)) || le32_to_cpu(d->block) != block ||
-	    !d->generation)
+	    !d->generation || le64_to_cpu(d->generation) > RAFTBLK_INDEX_MAX ||
+	    (le64_to_cpu(d->generation) & 1) != odd || !versions_ok(v, block, d))
 		return -EBADMSG;
 	*generation = le64_to_cpu(d->generation);
 	return 0;
@@ -180,10 +192,10 @@ void raftblk_vmap_load(struct raftblk_vmap *v, u32 block, const void *even, cons
 		       u64 applied)
 {
 	u64 gen[2];
-	bool bad = slot_check(v, block, even, &gen[0]);
+	bool bad = slot_check(v, block, even, false, &gen[0]);
 	const void *newest = even;
 
-	bad |= slot_check(v, block, odd, &gen[1]) != 0;
+	bad |= slot_check(v, block, odd, true, &gen[1]) != 0;
 	if (gen[1] > gen[0])
 		newest = odd;
 	v->block[block].generation = max(gen[0], gen[1]);

@@ -23,6 +23,7 @@
 #define RAFTBLK_CHUNK_SECTORS	512	/* most sectors of a chunk */
 #define RAFTBLK_BLOCK_SECTORS	8	/* what is compared and sent on its own: 4 KiB */
 #define RAFTBLK_CHUNK_BLOCKS	(RAFTBLK_CHUNK_SECTORS / RAFTBLK_BLOCK_SECTORS)
+#define RAFTBLK_EXTENT_SECTORS_MAX	(1U << 21)	/* 1 GiB */
 #define RAFTBLK_VMAP_WRITES	4	/* map blocks on their way to disk, at most */
 
 /**

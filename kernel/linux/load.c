@@ -49,17 +49,18 @@ static int read_super(struct raftblk_volume *vol, void *buf, struct netlink_ext_
 	return err;
 }
 
-/* Does the other copy say the same? */
+/* Does the other copy say the same, or is it one that is not for us to judge? */
 static bool super_copies_agree(struct raftblk_volume *vol, void *buf)
 {
 	struct raftblk_super *other = kmalloc(sizeof(*other), GFP_KERNEL);
 	const char *why;
 	bool agree;
+	int err;
 
 	if (!other)
 		return true;	/* next time, then */
-	agree = !read_super_copy(vol, !vol->super_copy, buf, other, &why) &&
-		!memcmp(other, &vol->super, sizeof(*other));
+	err = read_super_copy(vol, !vol->super_copy, buf, other, &why);
+	agree = err == -EOPNOTSUPP || (!err && !memcmp(other, &vol->super, sizeof(*other)));
 	kfree_sensitive(other);
 	return agree;
 }
@@ -72,9 +73,12 @@ void raftblk_load_restore_super(struct raftblk_volume *vol, void *buf)
 
 	if (super_copies_agree(vol, buf))
 		return;
-	raftblk_super_encode(&vol->super, buf);
-	err = raftblk_lower_write_sync(vol, RAFTBLK_SUPER_SECTOR(!vol->super_copy), buf,
-				       RAFTBLK_META_BYTES);
+	/* As it is on disk: there may be compatible features that are unknown here. */
+	err = raftblk_lower_read_sync(vol, RAFTBLK_SUPER_SECTOR(vol->super_copy), buf,
+				      RAFTBLK_META_BYTES);
+	if (!err)
+		err = raftblk_lower_write_sync(vol, RAFTBLK_SUPER_SECTOR(!vol->super_copy), buf,
+					       RAFTBLK_META_BYTES);
 	if (err)
 		pr_warn("raftblk: %s: superblock %c does not read well, and cannot be restored: error %d\n",
 			vol->path, lost, -err);

@@ -482,7 +482,8 @@ void raftblk_lower_give_up(struct raftblk_volume *vol)
 
 int raftblk_lower_init(void)
 {
-	raftblk_lower_wq = alloc_workqueue("raftblk-lower", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	raftblk_lower_wq = alloc_workqueue("raftblk-lower",
+					WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
 	return raftblk_lower_wq ? 0 : -ENOMEM;
 }
 

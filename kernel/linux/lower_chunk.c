@@ -117,12 +117,19 @@ static void hash_work(struct work_struct *work)
 	raftblk_io_hand_over(&op->io);
 }
 
-/* False: no memory for what is to be read. */
+/*
+ * False: no memory for what is to be read.  Only one at a time may use the reserve:
+ * together they would take all of it, and entries could not be received.
+ */
 static bool read_start(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
 {
-	op->payload = raftblk_payload_alloc(vol, op->what.nsect << SECTOR_SHIFT);
+	u32 bytes = op->what.nsect << SECTOR_SHIFT;
+
+	op->payload = vol->lower->chunk_reads ? raftblk_payload_try_alloc(vol, bytes) :
+						raftblk_payload_alloc(vol, bytes);
 	if (!op->payload)
 		return false;
+	vol->lower->chunk_reads++;
 	chunk_read(vol, op, RAFTBLK_IO_CHUNK_READ);
 	return true;
 }
@@ -139,6 +146,7 @@ void raftblk_lower_chunk_read(struct raftblk_volume *vol, const struct raftblk_c
 /* What cannot be read is not known, and will be overwritten. */
 void raftblk_chunk_read_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
 {
+	vol->lower->chunk_reads--;
 	raftblk_payload_put(op->payload);
 	op->payload = NULL;
 	memcpy(op->what.hash, op->hash, sizeof(op->hash));
@@ -238,7 +246,7 @@ void raftblk_lower_chunk_serve(struct raftblk_volume *vol, const struct raftblk_
 
 void raftblk_chunk_serve_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
 {
-	vol->stats.serves++;
+	vol->stats.serves += !op->io.status;
 	vol->stats.serve_bytes += op->diff.bytes;
 	raftblk_replica_chunk_served(&vol->replica, raftblk_now(), op->what.id, &op->diff,
 				     op->io.status);

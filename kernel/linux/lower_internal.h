@@ -84,6 +84,7 @@ struct raftblk_meta_io {
  * struct raftblk_lower - the lower device of a volume
  * @inflight: worker's count of operations
  * @fua: the device writes through on demand, or has no volatile cache
+ * @chunk_reads: chunks being read for this member itself
  * @no_write_zeroes: it said it could, and could not
  */
 struct raftblk_lower {
@@ -108,6 +109,7 @@ struct raftblk_lower {
 
 	struct list_head map_free;
 	struct list_head chunk_starved;
+	u32 chunk_reads;
 	struct raftblk_map_io map[RAFTBLK_VMAP_WRITES];
 	struct raftblk_chunk_op fetch[RAFTBLK_FETCH_SLOTS];	/* by the action's id */
 	struct raftblk_chunk_op serve[RAFTBLK_SERVE_SLOTS];

@@ -394,12 +394,16 @@ static u64 set_rate(struct nlattr *attr, u64 now)
 /* 0, or nothing has changed. */
 static int set_rates(struct raftblk_replica *rep, struct nlattr **attrs)
 {
-	u64 min = set_rate(attrs[RAFTBLK_A_VOLUME_RATE_MIN], rep->params.rate_min);
-	u64 max = set_rate(attrs[RAFTBLK_A_VOLUME_RATE_MAX], rep->params.rate_max);
+	u64 low = set_rate(attrs[RAFTBLK_A_VOLUME_RATE_MIN], rep->params.rate_min);
+	u64 high = set_rate(attrs[RAFTBLK_A_VOLUME_RATE_MAX], rep->params.rate_max);
 
-	if (max && min > max)
+	if (!attrs[RAFTBLK_A_VOLUME_RATE_MIN] && !attrs[RAFTBLK_A_VOLUME_RATE_MAX])
+		return 0;
+	if (!attrs[RAFTBLK_A_VOLUME_RATE_MIN] && high)
+		low = min(low, high);
+	if (high && low > high)
 		return -ERANGE;
-	raftblk_replica_set_rates(rep, raftblk_now(), min, max);
+	raftblk_replica_set_rates(rep, raftblk_now(), low, high);
 	return 0;
 }
 

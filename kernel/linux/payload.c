@@ -74,17 +74,19 @@ static mempool_t *struct_pool(struct raftblk_payload_reserve *r, bool large)
 	return large ? &r->large : &r->small;
 }
 
-/* Without pages yet. */
-static struct raftblk_payload *payload_new(struct raftblk_payload_pool *pool,
-					   struct raftblk_payload_reserve *reserve,
-					   u32 bytes, gfp_t gfp)
+static bool is_large(u32 bytes)
 {
-	bool large = bytes > RAFTBLK_PAYLOAD_SMALL_PAGES * PAGE_SIZE;
-	struct raftblk_payload *p = mempool_alloc(struct_pool(reserve, large), gfp);
+	return bytes > RAFTBLK_PAYLOAD_SMALL_PAGES * PAGE_SIZE;
+}
 
+/* Without pages yet. */
+static struct raftblk_payload *payload_set(struct raftblk_payload *p,
+					   struct raftblk_payload_pool *pool,
+					   struct raftblk_payload_reserve *reserve, u32 bytes)
+{
 	if (!p)
 		return NULL;
-	p->large = large;
+	p->large = is_large(bytes);
 	refcount_set(&p->ref, 1);
 	p->bytes = bytes;
 	p->nr_pages = 0;
@@ -107,6 +109,21 @@ static void page_free(mempool_t *pages, struct page *page)
 		put_page(page);
 }
 
+static struct raftblk_payload *payload_new(struct raftblk_payload_pool *pool,
+					   struct raftblk_payload_reserve *reserve,
+					   u32 bytes, gfp_t gfp)
+{
+	return payload_set(mempool_alloc(struct_pool(reserve, is_large(bytes)), gfp),
+			   pool, reserve, bytes);
+}
+
+/* Somebody was turned away, and may have more luck now. */
+static void pool_relieved(struct raftblk_payload_pool *pool)
+{
+	if (atomic_read(&pool->starved) && atomic_xchg(&pool->starved, 0))
+		raftblk_volume_kick(pool->vol);
+}
+
 static void payload_free(struct raftblk_payload *p)
 {
 	struct raftblk_payload_pool *pool = p->pool;
@@ -116,8 +133,7 @@ static void payload_free(struct raftblk_payload *p)
 	for (i = 0; i < p->nr_pages; i++)
 		page_free(&r->pages, p->page[i]);
 	mempool_free(p, struct_pool(r, p->large));
-	if (atomic_read(&pool->starved) && atomic_xchg(&pool->starved, 0))
-		raftblk_volume_kick(pool->vol);
+	pool_relieved(pool);
 }
 
 /* A page for @p, which may come from the reserve. */
@@ -131,14 +147,11 @@ static struct page *rx_page(struct raftblk_payload *p)
 	return mempool_alloc(&p->reserve->pages, GFP_EASY);
 }
 
-static struct raftblk_payload *rx_new(struct raftblk_payload_pool *pool, u32 bytes, bool reserve)
+/* Pages for @p; if there are not enough it is gone. */
+static struct raftblk_payload *rx_fill(struct raftblk_payload *p, bool reserve)
 {
-	u32 nr_pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
-	struct raftblk_payload *p;
+	u32 nr_pages = p ? DIV_ROUND_UP(p->bytes, PAGE_SIZE) : 0;
 
-	if (!bytes || bytes > RAFTBLK_PAYLOAD_MAX_BYTES)
-		return NULL;
-	p = payload_new(pool, &pool->rx, bytes, GFP_EASY);
 	while (p && p->nr_pages < nr_pages) {
 		struct page *page = reserve ? rx_page(p) : alloc_page(GFP_EASY);
 
@@ -151,18 +164,37 @@ static struct raftblk_payload *rx_new(struct raftblk_payload_pool *pool, u32 byt
 	return p;
 }
 
+static bool bytes_ok(u32 bytes)
+{
+	return bytes && bytes <= RAFTBLK_PAYLOAD_MAX_BYTES;
+}
+
 struct raftblk_payload *raftblk_payload_alloc(struct raftblk_volume *vol, u32 bytes)
 {
-	struct raftblk_payload *p = rx_new(&vol->pool, bytes, true);
+	struct raftblk_payload_pool *pool = &vol->pool;
+	struct raftblk_payload *p;
 
+	if (!bytes_ok(bytes))
+		return NULL;
+	p = rx_fill(payload_new(pool, &pool->rx, bytes, GFP_EASY), true);
 	if (!p)
-		atomic_set(&vol->pool.starved, 1);
+		atomic_set(&pool->starved, 1);
 	return p;
 }
 
 struct raftblk_payload *raftblk_payload_try_alloc(struct raftblk_volume *vol, u32 bytes)
 {
-	return rx_new(&vol->pool, bytes, false);
+	struct raftblk_payload_pool *pool = &vol->pool;
+	struct raftblk_payload *p;
+
+	if (!bytes_ok(bytes))
+		return NULL;
+	/* To be freed to the reserve's pool, which passes on what it does not lack. */
+	p = kmem_cache_alloc(is_large(bytes) ? large_cache : small_cache, GFP_EASY);
+	p = rx_fill(payload_set(p, pool, &pool->rx, bytes), false);
+	if (!p)
+		atomic_set(&pool->starved, 1);
+	return p;
 }
 
 void raftblk_payload_shrink(struct raftblk_payload *p, u32 bytes)
@@ -172,6 +204,7 @@ void raftblk_payload_shrink(struct raftblk_payload *p, u32 bytes)
 	p->bytes = bytes;
 	while (p->nr_pages > nr_pages)
 		page_free(&p->reserve->pages, p->page[--p->nr_pages]);
+	pool_relieved(p->pool);
 }
 
 void raftblk_payload_get(struct raftblk_payload *p)

@@ -101,7 +101,7 @@ void raftblk_payload_pool_exit(struct raftblk_payload_pool *pool);
  */
 struct raftblk_payload *raftblk_payload_alloc(struct raftblk_volume *vol, u32 bytes);
 
-/* The same without the reserve, and nobody is told of memory that is freed. */
+/* The same, but not from the reserve. */
 struct raftblk_payload *raftblk_payload_try_alloc(struct raftblk_volume *vol, u32 bytes);
 
 /* Only the first @bytes are wanted; by the one who fills it. */

@@ -33,7 +33,7 @@ static void volume_free_rcu(struct rcu_head *rcu)
 		put_task_struct(vol->worker);
 	kfree(vol->disk);
 	kfree(vol->path);
-	kfree_sensitive(vol);
+	kvfree_sensitive(vol, sizeof(*vol));
 	if (atomic_dec_and_test(&raftblk_nr_objects))
 		wake_up(&raftblk_no_objects);
 }
@@ -72,13 +72,13 @@ void raftblk_volume_exit(void)
 
 static struct raftblk_volume *volume_alloc(const char *path)
 {
-	struct raftblk_volume *vol = kzalloc(sizeof(*vol), GFP_KERNEL);
+	struct raftblk_volume *vol = kvzalloc(sizeof(*vol), GFP_KERNEL);
 
 	if (!vol)
 		return NULL;
 	vol->path = kstrdup(path, GFP_KERNEL);
 	if (!vol->path) {
-		kfree(vol);
+		kvfree(vol);
 		return NULL;
 	}
 	atomic_inc(&raftblk_nr_objects);

@@ -21,6 +21,8 @@ fails "a least rate above the highest" "rate-min would be above rate-max" \
 	raftblk set vol rate-min=9M io-timeout=1s
 is "nothing has changed: rate-min" "$(status vol rate_min)" $((1 << 20))
 is "nothing has changed: io-timeout" "$(status vol io_timeout)" 30000
+check "at most less than the least" raftblk set vol rate-max=512K
+is "takes that down" "$(status vol rate_min)" $((512 << 10))
 check "no limit" raftblk set vol rate-max=none
 is "none is 0" "$(status vol rate_max)" 0
 check "a write" put $TMP/data 0

@@ -313,14 +313,42 @@ REPLICA_TEST(pace_max, "no more is read for others than rate_max, and who waits 
 	check(served() == 1);
 	pass(40);
 	check(served() == 2);
-	pass(400);
-	check(served() == 2);
-	pass(150);
-	check(served() == 3);
 	check(!sent(RAFTBLK_MSG_DATA).status);
-	pass(100);
-	check(sent(RAFTBLK_MSG_DATA).status == EBUSY && sent(RAFTBLK_MSG_DATA).ctx == 103);
+	pass(100);		/* while the asker has patience left */
+	check(sent(RAFTBLK_MSG_DATA).status == EBUSY);
+	ask(1);
+	pass(350);
+	check(served() == 2);
+	pass(50);
 	check(served() == 3);
+}
+
+REPLICA_TEST(pace_debt, "what was read while nobody else wanted the disk is not held against later")
+{
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+
+	follow(3);
+	raftblk_replica_set_rates(&W1->rep, now, 64 << 10, 0);
+	ask(8);
+	check(served() == 8);
+	W1->hold = BIT_ACT(LOG_WRITE);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
+				   .ent = &e, .commit = 3 }, 2);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_FETCH, .ctx = 200, .chunk = 9,
+				   .index = 1 }, 3);
+	check(served() == 8);
+	pass(490);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_FETCH, .ctx = 201, .chunk = 9,
+				   .index = 1 }, 3);
+	pass(20);
+	check(served() == 9);
+	/* who holds up entries for it need not wait */
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_FETCH, .ctx = 202, .chunk = 10,
+				   .index = 1, .commit = 1 }, 3);
+	check(served() == 10);
+	W1->hold = 0;
+	world_complete(W1, world_held(W1, RAFTBLK_ACT_LOG_WRITE, 0));
+	world_run(W1);
 }
 
 REPLICA_TEST(pace_yields, "chunks wait for users' I/O, but not for longer than rate_min says")

@@ -87,6 +87,10 @@ def run(lab):
 
     behind.reach(25)
     lab.say('the receiver is taken down, and up again')
+    # udev, or the block layer, may be looking for partitions at that moment
+    lab.allow(r'^I/O error, dev raftblk0, sector 0 op 0x0:\(READ\)',
+              r'^Buffer I/O error on dev raftblk0',
+              r'^ *raftblk0: unable to read partition table')
     n3.raftblk('down', 'vol0', timeout=60)
     behind.new_life()
     up(n3)
