@@ -8,7 +8,8 @@ static_assert(sizeof(struct raftblk_disk_config) <= RAFTBLK_CONFIG_BYTES &&
 	      RAFTBLK_CONFIG_BYTES % 512 == 0, "payload of a CONFIG entry");
 
 #define MEMBER_FLAGS	(RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW | \
-			 RAFTBLK_MEMBER_PROMOTE | RAFTBLK_MEMBER_WITNESS)
+			 RAFTBLK_MEMBER_PROMOTE | RAFTBLK_MEMBER_WITNESS | \
+			 RAFTBLK_MEMBER_STAYS)
 
 void raftblk_addr_encode(const struct raftblk_addr *a, u8 *family, __le16 *port, u8 *ip)
 {
@@ -40,6 +41,7 @@ void raftblk_member_encode(const struct raftblk_member *m, struct raftblk_disk_m
 	d->flags = m->flags;
 	memcpy(d->incarnation, m->incarnation, sizeof(d->incarnation));
 	raftblk_addr_encode(&m->addr, &d->family, &d->port, d->addr);
+	d->replaces = cpu_to_le32(m->replaces);
 }
 
 int raftblk_member_decode(struct raftblk_member *m, const struct raftblk_disk_member *d)
@@ -49,6 +51,7 @@ int raftblk_member_decode(struct raftblk_member *m, const struct raftblk_disk_me
 	memset(m, 0, sizeof(*m));
 	m->id = le32_to_cpu(d->id);
 	m->flags = d->flags;
+	m->replaces = le32_to_cpu(d->replaces);
 	memcpy(m->incarnation, d->incarnation, sizeof(m->incarnation));
 	return raftblk_addr_decode(&m->addr, d->family, d->port, d->addr);
 }
@@ -76,6 +79,17 @@ static u32 members_with(const struct raftblk_config *c, u8 flags)
 	return mask;
 }
 
+/* Flags and @replaces that could have come about. */
+static bool member_makes_sense(const struct raftblk_config *c, const struct raftblk_member *m)
+{
+	u8 votes = m->flags & (RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW);
+
+	if ((m->flags & RAFTBLK_MEMBER_STAYS) && votes != RAFTBLK_MEMBER_OLD)
+		return false;
+	return !m->replaces ||
+	       (!votes && m->replaces != m->id && raftblk_config_find(c, m->replaces) >= 0);
+}
+
 int raftblk_config_decode(struct raftblk_config *c, const struct raftblk_disk_config *d)
 {
 	u32 nr = le32_to_cpu(d->nr);
@@ -95,6 +109,9 @@ int raftblk_config_decode(struct raftblk_config *c, const struct raftblk_disk_co
 			return -EPROTO;
 		c->nr++;
 	}
+	for (i = 0; i < nr; i++)
+		if (!member_makes_sense(c, &c->member[i]))
+			return -EPROTO;
 	/* A set without voters has no majority: the volume could never commit again. */
 	if (!members_with(c, RAFTBLK_MEMBER_OLD) || !members_with(c, RAFTBLK_MEMBER_NEW))
 		return -EPROTO;
@@ -133,8 +150,16 @@ static bool is_majority(u32 set, u32 mask)
 
 bool raftblk_config_quorum(const struct raftblk_config *c, u32 mask)
 {
+#ifdef RAFTBLK_PLANT_JOINT_BY_NEW_ALONE
+	return raftblk_config_quorum_new(c, mask);
+#endif
 	return is_majority(members_with(c, RAFTBLK_MEMBER_OLD), mask) &&
 	       is_majority(members_with(c, RAFTBLK_MEMBER_NEW), mask);
+}
+
+bool raftblk_config_quorum_new(const struct raftblk_config *c, u32 mask)
+{
+	return is_majority(members_with(c, RAFTBLK_MEMBER_NEW), mask);
 }
 
 bool raftblk_config_needs(const struct raftblk_config *c, u32 id)
@@ -171,29 +196,76 @@ u64 raftblk_config_agreed(const struct raftblk_config *c, const u64 *value)
 	u64 outgoing = agreed_in(c, members_with(c, RAFTBLK_MEMBER_OLD), value);
 	u64 incoming = agreed_in(c, members_with(c, RAFTBLK_MEMBER_NEW), value);
 
+#ifdef RAFTBLK_PLANT_JOINT_BY_NEW_ALONE
+	outgoing = incoming;
+#endif
 	return min(outgoing, incoming);
+}
+
+static void member_drop(struct raftblk_config *c, u32 slot)
+{
+	c->nr--;
+	memmove(&c->member[slot], &c->member[slot + 1],
+		(c->nr - slot) * sizeof(c->member[0]));
+	memset(&c->member[c->nr], 0, sizeof(c->member[0]));
 }
 
 void raftblk_config_promote(struct raftblk_config *c, u32 id)
 {
 	int slot = raftblk_config_find(c, id);
+	struct raftblk_member *m;
+	u32 old;
 
 	if (slot < 0)
 		return;
-	c->member[slot].flags |= RAFTBLK_MEMBER_NEW;
-	c->member[slot].flags &= ~RAFTBLK_MEMBER_PROMOTE;
+	m = &c->member[slot];
+	old = m->replaces;
+	m->replaces = 0;
+	if (m->flags & RAFTBLK_MEMBER_PROMOTE)
+		m->flags |= RAFTBLK_MEMBER_NEW;
+	m->flags &= ~RAFTBLK_MEMBER_PROMOTE;
+	if (old)
+		raftblk_config_remove(c, old);
+}
+
+void raftblk_config_remove(struct raftblk_config *c, u32 id)
+{
+	int slot = raftblk_config_find(c, id);
+
+	if (slot < 0)
+		return;
+	if (raftblk_member_votes(&c->member[slot]))
+		c->member[slot].flags &= ~(RAFTBLK_MEMBER_NEW | RAFTBLK_MEMBER_STAYS);
+	else
+		member_drop(c, slot);
+}
+
+void raftblk_config_demote(struct raftblk_config *c, u32 id)
+{
+	int slot = raftblk_config_find(c, id);
+
+	if (slot < 0 || !raftblk_member_votes(&c->member[slot]))
+		return;
+	c->member[slot].flags &= ~RAFTBLK_MEMBER_NEW;
+	c->member[slot].flags |= RAFTBLK_MEMBER_STAYS;
 }
 
 void raftblk_config_finish(struct raftblk_config *c)
 {
-	u32 i;
+	u32 i = 0;
 
-	for (i = 0; i < c->nr; i++) {
+	while (i < c->nr) {
 		u8 *flags = &c->member[i].flags;
 
+		if ((*flags & RAFTBLK_MEMBER_OLD) && !(*flags & RAFTBLK_MEMBER_NEW) &&
+		    !(*flags & RAFTBLK_MEMBER_STAYS)) {
+			member_drop(c, i);
+			continue;
+		}
 		if (*flags & RAFTBLK_MEMBER_NEW)
 			*flags |= RAFTBLK_MEMBER_OLD;
 		else
-			*flags &= ~RAFTBLK_MEMBER_OLD;
+			*flags &= ~(RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_STAYS);
+		i++;
 	}
 }

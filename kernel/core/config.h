@@ -20,6 +20,7 @@ struct raftblk_member {
 	u8 flags;		/* RAFTBLK_MEMBER_* */
 	u8 incarnation[16];
 	struct raftblk_addr addr;
+	u32 replaces;
 };
 
 /**
@@ -47,7 +48,8 @@ int raftblk_member_decode(struct raftblk_member *m, const struct raftblk_disk_me
 void raftblk_config_encode(const struct raftblk_config *c, struct raftblk_disk_config *d);
 
 /* 0, or -EPROTO: no voter in one of the sets, an id twice or 0 or not below
- * next_id, unknown flags or family.  c->index is set to 0: the payload of an
+ * next_id, unknown flags or family, STAYS on who does not give up its vote, a
+ * replacement that votes or is for no other member.  c->index is set to 0: the payload of an
  * entry does not say where in the log it lies.
  */
 int raftblk_config_decode(struct raftblk_config *c, const struct raftblk_disk_config *d);
@@ -98,13 +100,31 @@ u64 raftblk_config_agreed(const struct raftblk_config *c, const u64 *value);
  */
 bool raftblk_config_needs(const struct raftblk_config *c, u32 id);
 
-/* Enter a joint configuration: makes member @id a voter of the incoming set, to
- * which the present voters belong as well.  Nothing happens if there is no @id.
+/* Ids are not used twice: one that was given out and is not there has left for good. */
+static inline bool raftblk_config_has_left(const struct raftblk_config *c, u32 id)
+{
+	return id && id < c->next_id && raftblk_config_find(c, id) < 0;
+}
+
+/* Is @mask a majority of the incoming set? */
+bool raftblk_config_quorum_new(const struct raftblk_config *c, u32 mask);
+
+/* What learner @id waited for: with PROMOTE it becomes a voter of the incoming set, to
+ * which the present voters belong as well, but for the one that it replaces.  Joint,
+ * unless no voter comes or goes.  Nothing happens if there is no @id.
  */
 void raftblk_config_promote(struct raftblk_config *c, u32 id);
 
+/* Take @id out: a voter out of the incoming set only, so this is joint; a learner at
+ * once.  The members behind it move up.
+ */
+void raftblk_config_remove(struct raftblk_config *c, u32 id);
+
+/* Take a voter's vote; it is to stay as a learner.  Joint. */
+void raftblk_config_demote(struct raftblk_config *c, u32 id);
+
 /* Leave a joint configuration: the incoming set is the only one.  Who is not
- * in it becomes a learner.
+ * in it leaves, or becomes a learner if it has STAYS.
  */
 void raftblk_config_finish(struct raftblk_config *c);
 

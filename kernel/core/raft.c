@@ -68,7 +68,8 @@ bool raft_may_campaign(const struct raft *r)
 {
 	const struct raftblk_member *self = raft_self(r);
 
-	return self && raftblk_member_votes(self) && !r->proof_index && !r->incomplete;
+	return self && raftblk_member_votes(self) && !r->proof_index && !r->incomplete &&
+	       !r->removed;
 }
 
 static bool raft_is_alone(const struct raft *r)
@@ -271,6 +272,9 @@ void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m)
 {
 	struct raft_peer *p = raft_peer(r, m->from);
 
+	/* Neither its term nor its log matter any more; nor do ours to anybody. */
+	if (r->removed || raft_has_left(r, m->from))
+		return;
 	if (!p)
 		p = raft_guest(r, m->from);
 	if (p && m->from != r->id && m->term == r->term)
@@ -428,6 +432,8 @@ bool raft_poll(struct raft *r, u64 now, u32 ready, struct raftblk_msg *m)
 	u32 nr = raft_nr_peers(r);
 	u32 i;
 
+	if (r->removed)
+		return false;
 	/* Each in turn, so that one peer's backlog does not starve another. */
 	for (i = 0; i < nr; i++) {
 		u32 slot = (r->poll_turn + i) % nr;

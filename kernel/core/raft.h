@@ -184,6 +184,8 @@ struct raft_peer {
  * @config: the one in force: the newest in the log, committed or not
  * @history: configurations before it that the log may be cut back to
  * @incoming: work space for the next configuration
+ * @config_gen: goes up whenever @config is replaced, so whenever slots may mean others
+ * @removed: this member was told that it has left: it takes no more part
  * @guest: 0, or a member that joined after @config was set: this member has yet to
  *	learn of it from the log.  What it is owed lies in peer[config.nr].
  * @holding: told by the replica: owner with the device open for writing
@@ -225,6 +227,8 @@ struct raft {
 	struct raftblk_config history[RAFT_CONFIG_HISTORY];
 	u32 nr_history;
 	struct raftblk_config incoming;
+	u32 config_gen;
+	bool removed;
 	u32 guest;
 
 	struct raft_peer peer[RAFTBLK_MAX_MEMBERS];	/* in the order of config.member; own slot unused but for match */
@@ -334,6 +338,23 @@ void raft_reset(struct raft *r, const struct raftblk_config *config, bool matche
 
 /* The data area is that of the log again; this is durable. */
 void raft_complete(struct raft *r, u64 now);
+
+/**
+ * raft_has_left() - is it committed, as far as this member knows, that @id is no member?
+ *
+ * Once true it stays so.  Nothing of such a member is listened to; the shell refuses
+ * its connections and says why.
+ */
+bool raft_has_left(const struct raft *r, u32 id);
+
+/* This member has left: it stops campaigning, voting and acknowledging, for good. */
+void raft_remove(struct raft *r, u64 now);
+
+/* Members heard from lately and complete, this one included; bits as in config.member. */
+u32 raft_reachable(const struct raft *r, u64 now);
+
+/* Another complete voter that may lead, with the most of the log; 0: none. */
+u32 raft_successor(const struct raft *r, u64 now);
 
 /* True once an entry of the own term is committed: reads and changes may begin. */
 bool raft_leads(const struct raft *r);

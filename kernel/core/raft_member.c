@@ -14,6 +14,22 @@ static void raft_peer_init(struct raft *r, struct raft_peer *p, u32 id)
 	p->progress = RAFT_PROBE;
 }
 
+/* Forget those that are not in @config; returns how many are left, in their order. */
+static u32 raft_peers_drop(struct raft *r, const struct raftblk_config *config)
+{
+	u32 nr = 0;
+	u32 i;
+
+	for (i = 0; i < r->config.nr; i++) {
+		if (raftblk_config_find(config, r->peer[i].id) < 0)
+			continue;
+		if (nr != i)
+			r->peer[nr] = r->peer[i];
+		nr++;
+	}
+	return nr;
+}
+
 /*
  * Peers lie in the order of the configuration's members.  Keep what is known
  * of those that stay; sorting in place, since two arrays of them are too large
@@ -21,7 +37,7 @@ static void raft_peer_init(struct raft *r, struct raft_peer *p, u32 id)
  */
 void raft_peers_rebuild(struct raft *r, const struct raftblk_config *config)
 {
-	u32 nr_old = r->config.nr;
+	u32 nr_old = raft_peers_drop(r, config);
 	struct raft_peer tmp;
 	u32 i, j;
 
@@ -36,17 +52,36 @@ void raft_peers_rebuild(struct raft *r, const struct raftblk_config *config)
 			r->peer[j] = tmp;
 			continue;
 		}
-		/* New: make room by moving the one that lies here behind the rest. */
+		/*
+		 * New: make room by moving the one that lies here behind the rest.  There
+		 * is some: all the others are in @config, and this one is not yet.
+		 */
 		if (i < nr_old && nr_old < RAFTBLK_MAX_MEMBERS)
 			r->peer[nr_old++] = r->peer[i];
 		raft_peer_init(r, &r->peer[i], id);
 	}
 	r->config = *config;
+	r->config_gen++;
 	r->guest = 0;
 	r->poll_turn = 0;
-	/* A learner that has just become a voter: its election time was "never". */
-	if (r->role != RAFT_LEADER && r->election_at == RAFT_NEVER)
+	if (r->role == RAFT_LEADER)
+		return;
+	/* A learner that has just become a voter: its election time was "never".  Or back. */
+	if (!raft_may_campaign(r))
+		r->election_at = RAFT_NEVER;
+	else if (r->election_at == RAFT_NEVER)
 		raft_election_reset(r, r->heard_leader_at);
+}
+
+bool raft_has_left(const struct raft *r, u32 id)
+{
+	return r->config.index <= r->commit && raftblk_config_has_left(&r->config, id);
+}
+
+void raft_remove(struct raft *r, u64 now)
+{
+	r->removed = true;
+	raft_become_follower(r, now, r->term, 0);
 }
 
 /*
@@ -138,16 +173,72 @@ static bool raft_is_ready(const struct raft *r, const struct raft_peer *p, u64 n
 	       acked + RAFT_PROMOTE_LAG >= r->log->last;
 }
 
-/* A learner that wants to vote and is ready for it, or NULL. */
-static const struct raftblk_member *raft_ready_learner(const struct raft *r, u64 now)
+u32 raft_reachable(const struct raft *r, u64 now)
+{
+	u32 mask = 0;
+	u32 i;
+
+	for (i = 0; i < r->config.nr; i++) {
+		const struct raft_peer *p = &r->peer[i];
+
+		/* One that has answered this leader: heard_at begins with its election. */
+		if (r->config.member[i].id == r->id ||
+		    (p->lease_at && !p->incomplete && now < p->heard_at + r->params.election_ns))
+			mask |= 1U << i;
+	}
+	return mask;
+}
+
+u32 raft_successor(const struct raft *r, u64 now)
+{
+	u32 mask = raft_reachable(r, now);
+	const struct raft_peer *best = NULL;
+	u32 i;
+
+	for (i = 0; i < r->config.nr; i++) {
+		const struct raft_peer *p = &r->peer[i];
+
+		if (p->id == r->id || !(mask & (1U << i)) ||
+		    !(r->config.member[i].flags & RAFTBLK_MEMBER_NEW))
+			continue;
+		if (!best || p->counted > best->counted)
+			best = p;
+	}
+	return best ? best->id : 0;
+}
+
+/*
+ * A member that is replaced leaves without being asked when its successor is ready.  Not
+ * while it has the device open; and not if nothing could be committed afterwards.
+ */
+static bool raft_may_replace(struct raft *r, u64 now, const struct raftblk_member *m)
+{
+	int old = raftblk_config_find(&r->config, m->replaces);
+	u32 mask = raft_reachable(r, now);
+
+	if (old < 0)
+		return true;
+	if (m->replaces == r->id ? r->holding : (mask & (1U << old)) && r->peer[old].holding)
+		return false;
+	r->incoming = r->config;
+	if (raftblk_member_votes(&r->incoming.member[old]))
+		r->incoming.member[old].flags &= ~RAFTBLK_MEMBER_NEW;
+	if (m->flags & RAFTBLK_MEMBER_PROMOTE)
+		r->incoming.member[m - r->config.member].flags |= RAFTBLK_MEMBER_NEW;
+	return raftblk_config_quorum_new(&r->incoming, mask);
+}
+
+/* A learner that is to be something else and is ready for it, or NULL. */
+static const struct raftblk_member *raft_ready_learner(struct raft *r, u64 now)
 {
 	u32 i;
 
 	for (i = 0; i < r->config.nr; i++) {
 		const struct raftblk_member *m = &r->config.member[i];
 
-		if ((m->flags & RAFTBLK_MEMBER_PROMOTE) && !raftblk_member_votes(m) &&
-		    raft_is_ready(r, &r->peer[i], now))
+		if (((m->flags & RAFTBLK_MEMBER_PROMOTE) || m->replaces) &&
+		    !raftblk_member_votes(m) && raft_is_ready(r, &r->peer[i], now) &&
+		    (!m->replaces || raft_may_replace(r, now, m)))
 			return m;
 	}
 	return NULL;
@@ -177,7 +268,10 @@ void raft_config_step(struct raft *r, u64 now)
 		return;
 	}
 	m = raft_ready_learner(r, now);
-	if (m) {
+	if (m && m->replaces == r->id) {
+		/* Who stays carries it out. */
+		raft_transfer(r, now, raft_successor(r, now));
+	} else if (m) {
 		r->incoming = r->config;
 		raftblk_config_promote(&r->incoming, m->id);
 		raft_propose_config(r, now, &r->incoming, &index);

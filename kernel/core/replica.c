@@ -60,17 +60,24 @@ static void tell_role(struct raftblk_replica *rep)
 	rep->told_leads = raft_leads(r);
 }
 
+/* Slots may stand for other members now; who asked asks again. */
+void raftblk_replica_config_moved(struct raftblk_replica *rep)
+{
+	if (rep->raft.config_gen == rep->told_config)
+		return;
+	rep->told_config = rep->raft.config_gen;
+	memset(rep->peer, 0, sizeof(rep->peer));
+	raftblk_replica_event(rep, RAFTBLK_EVENT_CONFIG, 0, rep->raft.config.index);
+}
+
 static void tell_changes(struct raftblk_replica *rep)
 {
 	const struct raft *r = &rep->raft;
 
 	tell_role(rep);
-	if (r->config.index != rep->told_config) {
-		rep->told_config = r->config.index;
-		/* Slots may stand for other members now; who asked asks again. */
-		memset(rep->peer, 0, sizeof(rep->peer));
-		raftblk_replica_event(rep, RAFTBLK_EVENT_CONFIG, 0, r->config.index);
-	}
+	raftblk_replica_config_moved(rep);
+	if (!r->removed && raft_has_left(r, r->id))
+		raftblk_replica_removed(rep, rep->now);
 	if (r->behind && !rep->told_behind)
 		raftblk_replica_event(rep, RAFTBLK_EVENT_BEHIND, 0, 0);
 	rep->told_behind = r->behind;
@@ -185,7 +192,7 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 	raft_init(&rep->raft, super->node_id, &params->raft, &rep->log, vote,
 		  &rep->work_config[found.nr - 1], rep->work_config, found.nr - 1,
 		  ckpt->applied_index, proof, now, seed);
-	rep->told_config = rep->raft.config.index;
+	rep->told_config = rep->raft.config_gen;
 	rep->told_term = rep->raft.term;
 	raftblk_replica_ckpt_init(rep, proof);
 	rep->vote_single = true;	/* one slot may be torn, or bad */
@@ -247,6 +254,27 @@ void raftblk_replica_tick(struct raftblk_replica *rep, u64 now)
 		return;
 	raft_tick(&rep->raft, now);
 	raftblk_replica_track(rep);
+}
+
+void raftblk_replica_removed(struct raftblk_replica *rep, u64 now)
+{
+	rep->now = now;
+	rep->busy = true;
+	if (rep->raft.removed || raftblk_replica_halted(rep))
+		return;
+	raft_remove(&rep->raft, now);
+	raftblk_replica_event(rep, RAFTBLK_EVENT_REMOVED, 0, rep->raft.config.index);
+	/* Nothing that waits here will ever be done. */
+	raftblk_replica_waiting_end(rep, -EIO);
+	raftblk_replica_proposed_end(rep, -EIO);
+	raftblk_replica_opens_end(rep, -EPERM, 0);
+	raftblk_replica_changes_end(rep, -EPERM);
+	if (rep->openers) {
+		rep->token = 0;
+		rep->fenced = true;
+		raftblk_replica_event(rep, RAFTBLK_EVENT_FENCED, 0, rep->owner_token);
+	}
+	rep->raft.holding = false;
 }
 
 void raftblk_replica_connected(struct raftblk_replica *rep, u64 now, u32 id)

@@ -120,29 +120,48 @@ struct raftblk_open {
 /**
  * struct raftblk_change - a change of membership or leadership somebody asked for
  * @kind: what
- * @member: JOIN: incarnation and address of the joiner; id is set to its id
+ * @member: JOIN: incarnation and address of the joiner; id is set to its id;
+ *	@member.replaces: 0, or a member that leaves in the step that makes the joiner what
+ *	it is to be: voter if that one is or is to be, else learner (@learner is ignored).
+ *	SET: the address, if its family is not 0
  * @learner: JOIN: a learner for good, an asynchronous copy that never votes
- * @to: TRANSFER: node id
+ * @to: TRANSFER, REMOVE, SET: node id
+ * @role: SET: what it is to be
  * @deadline: 0: wait for ever
  * @status: 0, -EREMOTE (ask @leader), -ETIMEDOUT, -ENOENT (TRANSFER: no such
- *	voter), -ESTALE (JOIN: the log no longer reaches back to its start, and there
+ *	voter; REMOVE, SET, JOIN that replaces: no such member),
+ *	-EBUSY (it is the last voter), -EINPROGRESS (another change is under way),
+ *	-EALREADY (it is being replaced), -ETXTBSY (it has the device open for writing),
+ *	-EHOSTDOWN (the voters left that can be reached and are complete would be no
+ *	majority), -EADDRINUSE (another member has that address), -EPERM (this member
+ *	has left the volume), -ESTALE (JOIN: the log no longer reaches back to its start, and there
  *	is no params.catchup),
  *	-ENOSPC (too many), -EIO (the member has stopped), -ESHUTDOWN
  * @index: the replica's: entry that must be committed
- * @started: the replica's: JOIN: it is in the log, at @index
+ * @started: the replica's: not TRANSFER: it is in the log, at @index
  *
  * JOIN may be repeated: the same incarnation gets the same id, and keeps the role
  * it joined with.  It adds a learner that becomes a voter when it has caught up,
- * unless @learner is set.  Ends with RAFTBLK_ACT_CHANGED.
+ * unless @learner is set.  REMOVE ends when the member is out.  SET to voter ends when it
+ * is noted, the vote comes with catching up; SET to learner when the vote is gone.  REMOVE
+ * or SET to learner of the leader: it hands over first, the request ends with -EREMOTE,
+ * and is to be repeated there.  Ends with RAFTBLK_ACT_CHANGED.
  */
 struct raftblk_change {
 	enum {
 		RAFTBLK_CHANGE_JOIN,
 		RAFTBLK_CHANGE_TRANSFER,
+		RAFTBLK_CHANGE_REMOVE,
+		RAFTBLK_CHANGE_SET,
 	} kind;
 	struct raftblk_member member;
 	bool learner;
 	u32 to;
+	enum {
+		RAFTBLK_SET_KEEP,
+		RAFTBLK_SET_VOTER,
+		RAFTBLK_SET_LEARNER,
+	} role;
 	u64 deadline;
 	int status;
 	u32 leader;
@@ -163,6 +182,7 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_CATCHUP_BEGIN,	/* b: boundary; this member is incomplete */
 	RAFTBLK_EVENT_CATCHUP_SOURCE,	/* a: node id of who is asked for extents */
 	RAFTBLK_EVENT_CATCHUP_END,	/* b: applied; complete again */
+	RAFTBLK_EVENT_REMOVED,		/* this member has left the volume, and takes no more part */
 };
 
 /**
@@ -436,7 +456,7 @@ struct raftblk_replica {
 	enum raft_role told_role;
 	u32 told_leader;
 	u64 told_term;
-	u64 told_config;
+	u32 told_config;
 	bool told_leads;
 	bool told_behind;
 	struct raftblk_pending_event event[RAFTBLK_PENDING_EVENTS];
@@ -527,6 +547,15 @@ void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
  */
 bool raftblk_replica_next(struct raftblk_replica *rep, u64 now, u32 ready,
 			  struct raftblk_action *a);
+
+/**
+ * raftblk_replica_removed() - a peer says that this member is none any more
+ *
+ * To be called when a handshake ends so.  Whoever says it has a committed configuration
+ * (raft_has_left()), and an id does not come back, so it is true for good.  It is not
+ * noted on disk: after a restart it is to be told again.
+ */
+void raftblk_replica_removed(struct raftblk_replica *rep, u64 now);
 
 /* How far catching up is. */
 void raftblk_replica_progress(const struct raftblk_replica *rep,

@@ -84,7 +84,12 @@ void raftblk_replica_opens_end(struct raftblk_replica *rep, int status, u32 owne
 bool raftblk_replica_owner_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
 void raftblk_replica_receive_owner(struct raftblk_replica *rep, u32 slot,
 				   const struct raftblk_msg *m);
+/* 1: that node has the device open for writing; 0: no; -EAGAIN: not known yet. */
+int raftblk_replica_owner_holds(const struct raftblk_replica *rep, u32 node);
 u64 raftblk_replica_owner_deadline(const struct raftblk_replica *rep);
+
+/* replica.c */
+void raftblk_replica_config_moved(struct raftblk_replica *rep);
 
 /* replica_member.c */
 void raftblk_replica_changes_cut(struct raftblk_replica *rep, u64 from);

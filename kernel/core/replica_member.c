@@ -29,16 +29,63 @@ void raftblk_replica_change(struct raftblk_replica *rep, u64 now, struct raftblk
 		change_end(rep, c, -EIO);
 	else if (rep->stopping)
 		change_end(rep, c, -ESHUTDOWN);
+	else if (rep->raft.removed)
+		change_end(rep, c, -EPERM);
 }
 
-/* The configuration that a JOIN waits for is not in the log any more. */
+/* The configuration that a change waits for is not in the log any more. */
 void raftblk_replica_changes_cut(struct raftblk_replica *rep, u64 from)
 {
 	struct raftblk_change *c;
 
 	list_for_each_entry(c, &rep->changes, link)
-		if (c->kind == RAFTBLK_CHANGE_JOIN && c->index >= from)
+		if (c->kind != RAFTBLK_CHANGE_TRANSFER && c->index >= from)
 			c->started = false;
+}
+
+/* ---- what they have in common ---- */
+
+static int propose(struct raftblk_replica *rep, struct raftblk_config *config,
+		   struct raftblk_change *c)
+{
+	int err = raft_propose_config(&rep->raft, rep->now, config, &c->index);
+
+	if (!err) {
+		raftblk_replica_track(rep);
+		raftblk_replica_config_moved(rep);
+		rep->busy = true;
+	}
+	/* Another change under way, handing over, log full, no memory: all pass. */
+	return err ? -EAGAIN : 0;
+}
+
+static bool same_addr(const struct raftblk_addr *a, const struct raftblk_addr *b)
+{
+	return a->port && a->family == b->family && a->port == b->port &&
+	       !memcmp(a->ip, b->ip, a->family == 4 ? 4 : sizeof(a->ip));
+}
+
+/* Has one other than @id this address? */
+static bool addr_is_taken(const struct raftblk_config *config, const struct raftblk_addr *addr,
+			  u32 id)
+{
+	u32 i;
+
+	for (i = 0; i < config->nr; i++)
+		if (config->member[i].id != id && same_addr(&config->member[i].addr, addr))
+			return true;
+	return false;
+}
+
+/* Is a joiner to take the place of @id? */
+static bool is_replaced(const struct raftblk_config *config, u32 id)
+{
+	u32 i;
+
+	for (i = 0; i < config->nr; i++)
+		if (config->member[i].replaces == id)
+			return true;
+	return false;
 }
 
 /* ---- join ---- */
@@ -55,6 +102,24 @@ static const struct raftblk_member *join_find(const struct raftblk_replica *rep,
 			    sizeof(c->member.incarnation)))
 			return &config->member[i];
 	return NULL;
+}
+
+/* It is to be what the one is that it replaces. */
+static int join_replaces(const struct raftblk_config *config, struct raftblk_change *c)
+{
+	int old = raftblk_config_find(config, c->member.replaces);
+
+	if (old < 0)
+		return -ENOENT;
+	if (is_replaced(config, c->member.replaces))
+		return -EALREADY;
+	/* It leaves already, loses its vote, or is to take the place of another itself. */
+	if (raftblk_config_is_joint(config) || config->member[old].replaces)
+		return -EINPROGRESS;
+	c->member.flags = raftblk_member_votes(&config->member[old]) ?
+			  RAFTBLK_MEMBER_PROMOTE :
+			  config->member[old].flags & RAFTBLK_MEMBER_PROMOTE;
+	return 0;
 }
 
 /* Returns 0: begun; -EAGAIN: later; else why not. */
@@ -75,14 +140,17 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 	if (rep->raft.config.nr == RAFTBLK_MAX_MEMBERS)
 		return -ENOSPC;
 	*config = rep->raft.config;
-	c->member.id = config->next_id++;
 	c->member.flags = c->learner ? 0 : RAFTBLK_MEMBER_PROMOTE;
+	if (c->member.replaces) {
+		err = join_replaces(config, c);
+		if (err)
+			return err;
+	}
+	if (addr_is_taken(config, &c->member.addr, c->member.replaces))
+		return -EADDRINUSE;
+	c->member.id = config->next_id++;
 	config->member[config->nr++] = c->member;
-	err = raft_propose_config(&rep->raft, rep->now, config, &c->index);
-	if (!err)
-		raftblk_replica_track(rep);
-	/* Another change under way, handing over, log full, no memory: all pass. */
-	return err ? -EAGAIN : 0;
+	return propose(rep, config, c);
 }
 
 static void join_step(struct raftblk_replica *rep, struct raftblk_change *c)
@@ -124,20 +192,154 @@ static void transfer_step(struct raftblk_replica *rep, struct raftblk_change *c)
 		change_end(rep, c, err);
 }
 
-static void change_step(struct raftblk_replica *rep, struct raftblk_change *c)
+/* ---- remove, set ---- */
+
+/*
+ * May member @id lose its vote, so that @config results?  Its writer would lose the device;
+ * and who is left has to be able to commit.
+ */
+static int vote_may_go(struct raftblk_replica *rep, const struct raftblk_config *config, u32 id)
 {
-	bool join = c->kind == RAFTBLK_CHANGE_JOIN;
+	struct raft *r = &rep->raft;
+	int holds = raftblk_replica_owner_holds(rep, id);
+	u32 successor;
+
+	if (holds)
+		return holds < 0 ? holds : -ETXTBSY;
+	/* Slots are those of the configuration in force: nobody is out of it yet. */
+	if (!raftblk_config_quorum_new(config, raft_reachable(r, rep->now)))
+		return rep->now < rep->lead_since + r->params.election_ns ? -EAGAIN : -EHOSTDOWN;
+	if (id != r->id)
+		return 0;
+	/* Who stays carries it out; the request ends when it leads. */
+	successor = raft_successor(r, rep->now);
+	if (successor)
+		raft_transfer(r, rep->now, successor);
+	return -EAGAIN;
+}
+
+static u32 voters(const struct raftblk_config *config)
+{
+	u32 nr = 0;
+	u32 i;
+
+	for (i = 0; i < config->nr; i++)
+		nr += !!raftblk_member_votes(&config->member[i]);
+	return nr;
+}
+
+/* Returns 0: in @config is what is asked for; -EAGAIN: later; else why not. */
+static int remove_build(struct raftblk_replica *rep, struct raftblk_config *config, u32 id)
+{
+	bool votes = raftblk_member_votes(&config->member[raftblk_config_find(config, id)]);
+
+	if (is_replaced(config, id))
+		return -EALREADY;
+	if (votes && voters(config) == 1)
+		return -EBUSY;
+	raftblk_config_remove(config, id);
+	return votes ? vote_may_go(rep, config, id) : 0;
+}
+
+static int set_build(struct raftblk_replica *rep, struct raftblk_config *config,
+		     const struct raftblk_change *c)
+{
+	struct raftblk_member *m = &config->member[raftblk_config_find(config, c->to)];
+	bool votes = raftblk_member_votes(m);
+
+	if (c->member.addr.family) {
+		if (addr_is_taken(config, &c->member.addr, c->to))
+			return -EADDRINUSE;
+		m->addr = c->member.addr;
+	}
+	if (c->role != RAFTBLK_SET_KEEP && (m->replaces || is_replaced(config, c->to)))
+		return -EALREADY;
+	if (c->role == RAFTBLK_SET_VOTER && !votes)
+		m->flags |= RAFTBLK_MEMBER_PROMOTE;
+	if (c->role != RAFTBLK_SET_LEARNER)
+		return 0;
+	m->flags &= ~RAFTBLK_MEMBER_PROMOTE;
+	if (!votes)
+		return 0;
+	if (voters(config) == 1)
+		return -EBUSY;
+	raftblk_config_demote(config, c->to);
+	return vote_may_go(rep, config, c->to);
+}
+
+static int edit_begin(struct raftblk_replica *rep, struct raftblk_change *c)
+{
+	struct raftblk_config *config = &rep->work_config[0];
+	int err;
+
+	if (raftblk_config_find(&rep->raft.config, c->to) < 0)
+		return -ENOENT;
+	if (rep->raft.transfer_to)
+		return -EAGAIN;
+	if (rep->raft.config.index > rep->raft.commit ||
+	    raftblk_config_is_joint(&rep->raft.config))
+		return -EINPROGRESS;
+	*config = rep->raft.config;
+	err = c->kind == RAFTBLK_CHANGE_REMOVE ? remove_build(rep, config, c->to) :
+						 set_build(rep, config, c);
+	return err ? err : propose(rep, config, c);
+}
+
+/* The joint configuration that the change may have gone through is over. */
+static void edit_step(struct raftblk_replica *rep, struct raftblk_change *c)
+{
+	const struct raft *r = &rep->raft;
+	int err;
+
+	if (!c->started) {
+		if (!raft_leads(r))
+			return;
+		err = edit_begin(rep, c);
+		if (err == -EAGAIN)
+			return;
+		if (err) {
+			change_end(rep, c, err);
+			return;
+		}
+		c->started = true;
+	}
+	if (r->commit >= c->index && r->commit >= r->config.index &&
+	    !raftblk_config_is_joint(&r->config))
+		change_end(rep, c, 0);
+}
+
+/* What is in the log may still come true under another leader. */
+static bool is_for_leader(const struct raftblk_replica *rep, const struct raftblk_change *c)
+{
 	u32 leader = rep->raft.leader;
 
-	/* A join that is in the log may still come true under another leader. */
-	if (leader && leader != rep->raft.id && (join ? !c->started : leader != c->to))
+	if (!leader || leader == rep->raft.id)
+		return false;
+	return c->kind == RAFTBLK_CHANGE_TRANSFER ? leader != c->to : !c->started;
+}
+
+static void change_step(struct raftblk_replica *rep, struct raftblk_change *c)
+{
+	if (is_for_leader(rep, c)) {
 		change_end(rep, c, -EREMOTE);
-	else if (raftblk_deadline_passed(c->deadline, rep->now))
+		return;
+	}
+	if (raftblk_deadline_passed(c->deadline, rep->now)) {
 		change_end(rep, c, -ETIMEDOUT);
-	else if (join)
+		return;
+	}
+	switch (c->kind) {
+	case RAFTBLK_CHANGE_JOIN:
 		join_step(rep, c);
-	else
+		break;
+	case RAFTBLK_CHANGE_TRANSFER:
 		transfer_step(rep, c);
+		break;
+	case RAFTBLK_CHANGE_REMOVE:
+	case RAFTBLK_CHANGE_SET:
+		edit_step(rep, c);
+		break;
+	}
 }
 
 void raftblk_replica_changes_step(struct raftblk_replica *rep)

@@ -118,6 +118,16 @@ static enum owner_state owner_state(const struct raftblk_replica *rep, u32 node)
 	return r->peer[slot].holding ? OWNER_HOLDS : OWNER_GONE;
 }
 
+int raftblk_replica_owner_holds(const struct raftblk_replica *rep, u32 node)
+{
+	enum owner_state state;
+
+	if (rep->log_owner_node != node)
+		return 0;
+	state = owner_state(rep, node);
+	return state == OWNER_UNKNOWN ? -EAGAIN : state == OWNER_HOLDS;
+}
+
 /* ---- opening ---- */
 
 static void own_propose(struct raftblk_replica *rep)
@@ -171,7 +181,7 @@ static void opens_step(struct raftblk_replica *rep)
 	opens_expire(rep);
 	if (list_empty(&rep->opens))
 		return;
-	if (!is_voter(rep))
+	if (!is_voter(rep) || rep->raft.removed)
 		raftblk_replica_opens_end(rep, -EPERM, rep->owner_node);
 	else if (rep->raft.incomplete)
 		return;		/* it cannot lead yet */

@@ -121,12 +121,15 @@ struct raftblk_disk_vote {
 #define RAFTBLK_MEMBER_NEW	0x02	/* voter in the incoming set */
 #define RAFTBLK_MEMBER_PROMOTE	0x04	/* learner that becomes a voter by itself */
 #define RAFTBLK_MEMBER_WITNESS	0x08	/* has no data area */
+#define RAFTBLK_MEMBER_STAYS	0x10	/* OLD without NEW: stays, as a learner; else it leaves */
 
 /**
  * struct raftblk_disk_member - one member of a configuration
  * @id: node id
  * @flags: RAFTBLK_MEMBER_*; a voter has OLD and NEW, a learner neither; where
  *	they differ for any member the configuration is joint
+ * @replaces: of a learner: 0, or the member that leaves in the step that makes this
+ *	one what it is to be
  */
 struct raftblk_disk_member {
 	__le32 id;
@@ -135,7 +138,8 @@ struct raftblk_disk_member {
 	__le16 port;
 	__u8 addr[16];
 	__u8 incarnation[16];
-	__u8 reserved[24];
+	__le32 replaces;
+	__u8 reserved[20];
 };
 
 /**

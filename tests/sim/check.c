@@ -220,16 +220,56 @@ static bool durable_at(const struct node *n, u64 index, u64 term)
 
 static bool durable_on_majority(const struct raftblk_config *c, u64 index, u64 term)
 {
-	u32 mask = 0;
+	u32 old = 0, new = 0, in_old = 0, in_new = 0;
 	struct node *m;
 	u32 i;
 
 	for (i = 0; i < c->nr; i++) {
+		u8 flags = c->member[i].flags;
+		bool has;
+
 		m = node_by_id(c->member[i].id);
-		if (m && !m->incomplete && durable_at(m, index, term))
-			mask |= 1U << i;
+		has = m && !m->incomplete && durable_at(m, index, term);
+		in_old += !!(flags & RAFTBLK_MEMBER_OLD);
+		in_new += !!(flags & RAFTBLK_MEMBER_NEW);
+		old += has && (flags & RAFTBLK_MEMBER_OLD);
+		new += has && (flags & RAFTBLK_MEMBER_NEW);
 	}
-	return raftblk_config_quorum(c, mask);
+	/* of both sets, and not by the core's own counting */
+	return 2 * old > in_old && 2 * new > in_new;
+}
+
+static u32 set_of(const struct raftblk_config *c, u8 set)
+{
+	u32 mask = 0;
+	u32 i;
+
+	for (i = 0; i < c->nr; i++)
+		if (c->member[i].flags & set)
+			mask |= 1U << c->member[i].id;
+	return mask;
+}
+
+/* A leader sets one at a time, and the votes only change by way of a joint one. */
+static void check_config(struct node *n)
+{
+	const struct raftblk_config *was = &n->config, *now = &n->rep.raft.config;
+
+	if (n->rep.raft.role != RAFT_LEADER || now->index <= was->index)
+		return;
+	if (was->index > n->rep.raft.commit)
+		LOST("node %u: sets a configuration while that of %llu is not committed", n->id,
+		     (unsigned long long)was->index);
+	if (set_of(now, RAFTBLK_MEMBER_OLD) != set_of(was, RAFTBLK_MEMBER_NEW) &&
+	    set_of(now, RAFTBLK_MEMBER_OLD) != set_of(was, RAFTBLK_MEMBER_OLD))
+		LOST("node %u: the outgoing set of %llu is neither of those before", n->id,
+		     (unsigned long long)now->index);
+	if (raftblk_config_is_joint(was) && (raftblk_config_is_joint(now) ||
+	    set_of(now, RAFTBLK_MEMBER_NEW) != set_of(was, RAFTBLK_MEMBER_NEW)))
+		LOST("node %u: leaves the joint configuration for another", n->id);
+	if (!raftblk_config_is_joint(was) &&
+	    set_of(now, RAFTBLK_MEMBER_OLD) != set_of(was, RAFTBLK_MEMBER_OLD))
+		LOST("node %u: the voters change in one step", n->id);
 }
 
 /* The token a write was made under has to be the newest one before it. */
@@ -407,9 +447,10 @@ void check_node(struct node *n)
 	check_commit(n);
 	check_role(n);
 	check_writer(n);
-	if (n->config.index != n->rep.raft.config.index ||
-	    n->config.nr != n->rep.raft.config.nr) {
+	/* another may come to lie at the index of one that was cut */
+	if (memcmp(&n->config, &n->rep.raft.config, sizeof(n->config))) {
 		check_promotion(n);
+		check_config(n);
 		n->config = n->rep.raft.config;
 	}
 	sim.count->chunks_dropped += n->rep.catchup.dropped - n->dropped;

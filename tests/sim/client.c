@@ -275,6 +275,18 @@ void client_transfer(struct node *at, u32 to)
 	raftblk_replica_change(&at->rep, node_now(at), &w->change);
 }
 
+void client_set(struct node *at, u32 to, bool voter)
+{
+	struct wait *w = wait_new(at);
+
+	trace("node %u: is asked to make %u a %s", at->id, to, voter ? "voter" : "learner");
+	w->change.kind = RAFTBLK_CHANGE_SET;
+	w->change.to = to;
+	w->change.role = voter ? RAFTBLK_SET_VOTER : RAFTBLK_SET_LEARNER;
+	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
+	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+}
+
 /* The joiner's disk is formatted with what the leader answered, through the disk format. */
 static void joined(struct node *at, struct wait *w)
 {
@@ -306,6 +318,12 @@ void client_changed(struct node *n, struct raftblk_change *c)
 	      c->leader, c->member.id);
 	if (c->kind == RAFTBLK_CHANGE_TRANSFER && !c->status)
 		COUNT(transfers);
+	if (c->kind == RAFTBLK_CHANGE_SET && !c->status) {
+		if (c->role == RAFTBLK_SET_VOTER)
+			COUNT(promotions);
+		else
+			COUNT(demotions);
+	}
 	if (w->joiner) {
 		if (!c->status)
 			joined(n, w);

@@ -490,6 +490,28 @@ void faults_joined(struct node *n, bool stale)
 	sim_post(rnd_range(1, sim.set.params.raft.election_ns), join_try, NULL, NULL);
 }
 
+/* ---- votes are lost and got again ---- */
+
+static void role_try(struct event *ev)
+{
+	struct node *at = chance(700) ? the_leader() : random_node(true);
+	struct node *n = &node[rnd(sim.set.nodes)];
+
+	(void)ev;
+	if (sim.healing)
+		return;
+	sim_post(rnd_range(1, 3 * sim.set.params.raft.election_ns), role_try, NULL, NULL);
+	if (!at || at->paused || at->stopping)
+		return;
+	client_set(at, n->id, chance(500));
+	/* another at the same time; and whoever is in the middle of it may die of it */
+	if (chance(200))
+		client_set(at, node[rnd(sim.set.nodes)].id, chance(500));
+	node_run(at);
+	if (chance(150))
+		sim_post(rnd(4 * sim.set.disk_max), strike, NULL, chance(500) ? at : n);
+}
+
 /* ---- */
 
 void faults_start(void)
@@ -498,6 +520,8 @@ void faults_start(void)
 	sim_post(rnd(4 * sim.set.params.raft.election_ns), fault, NULL, NULL);
 	if (sim.set.initial < sim.set.nodes)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
+	if (sim.set.roles)
+		sim_post(rnd(2 * sim.set.params.raft.election_ns), role_try, NULL, NULL);
 }
 
 /* Everything works again, and stays so. */

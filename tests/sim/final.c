@@ -215,7 +215,7 @@ static void majority_alone(void)
 		scarred |= n->scarred;
 	}
 	if (sim.set.params.catchup && sim.set.initial == sim.set.nodes && sim.set.nodes >= 3 &&
-	    !scarred && leave_out((sim.set.nodes - 1) / 2)) {
+	    !sim.set.roles && !scarred && leave_out((sim.set.nodes - 1) / 2)) {
 		if (incomplete)
 			COUNT(last_complete);
 		faults_heal();

@@ -254,6 +254,12 @@ static void setup_catchup(struct setup *s)
 	s->params.rate_max = chance(600) ? 0 : ONE_OF(256, 1024, 8192) << 10;
 }
 
+/* Likewise.  Who becomes a learner becomes a voter again, so the others stay what they were. */
+static bool with_roles(void)
+{
+	return sim.seed % 7 == 3;
+}
+
 static void setup(struct setup *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -279,6 +285,9 @@ static void setup(struct setup *s)
 	s->params.catchup = with_catchup();
 	if (s->params.catchup)
 		setup_catchup(s);
+	s->roles = with_roles() && s->nodes >= 3 && s->initial == s->nodes;
+	if (s->roles)
+		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
 }
 
 static void setup_print(const struct setup *s)

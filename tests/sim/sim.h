@@ -70,7 +70,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define SIM_COUNTERS(X) \
 	X(elections) X(leaders) X(cuts) X(wraps) X(crashes) X(resets) X(all_crashes) X(clean_restarts) \
 	X(pauses) X(partitions) X(oneway_cuts) X(slow_disks) X(clock_drifts) \
-	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) \
+	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) X(demotions) X(promotions) \
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
 	X(writes) X(zeroes) X(reads) X(writes_maybe) X(writes_eio) X(io_timeouts) X(reproposed) \
 	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_failed) \
@@ -119,6 +119,7 @@ struct setup {
 	bool torn_sectors;	/* a power cut may leave half a sector */
 	bool away;		/* machines are gone for long enough to fall behind */
 	bool end_early;		/* the faults end while a member catches up */
+	bool roles;		/* members lose their vote and get it again */
 	bool throttle;		/* clients wait for members that lag */
 	struct raftblk_replica_params params;
 };
@@ -389,6 +390,7 @@ void client_write(struct node *n, u8 op, u64 sector, u32 nsect);
 void client_read(struct node *n, u64 sector, u32 nsect);
 void client_join(struct node *at, struct node *joiner);
 void client_transfer(struct node *at, u32 to);
+void client_set(struct node *at, u32 to, bool voter);
 u8 *client_read_buf(struct raftblk_req *req);
 
 /* ---- final.c: the end phase ---- */

@@ -659,3 +659,153 @@ REPLICA_TEST(applied_ahead, "what is applied ahead of others is read from the da
 	check(read_byte(W1, 100) == 2);
 	check(read_byte(W1, 0) == 1);
 }
+
+static int change_now(struct world *w, struct raftblk_change *c)
+{
+	c->deadline = now + 5000 * MS;
+	w->changed = NULL;
+	raftblk_replica_change(&w->rep, now, c);
+	world_run(w);
+	pass(100);
+	return w->changed == c ? c->status : 1;
+}
+
+REPLICA_TEST(remove_voter, "a voter leaves, and knows it; what may not leave does not")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_REMOVE, .to = 9 };
+	struct raftblk_change two = { .kind = RAFTBLK_CHANGE_REMOVE, .to = 2 };
+
+	start_all(3);
+	lead(W1);
+	pass(2000);
+	check(change_now(W1, &c) == -ENOENT);
+	check(change_now(W2, &c) == -EREMOTE && c.leader == 1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	c.to = 1;
+	check(change_now(W1, &c) == -ETXTBSY);
+
+	/* Two at once: the second is told so. */
+	c.to = 3;
+	c.deadline = 0;
+	W1->changed = NULL;
+	raftblk_replica_change(&W1->rep, now, &c);
+	raftblk_replica_change(&W1->rep, now, &two);
+	world_run(W1);
+	pass(100);
+	check(c.status == 0 && two.status == -EINPROGRESS);
+	check(W1->rep.raft.config.nr == 2 && !raftblk_config_is_joint(&W1->rep.raft.config));
+	check(raft_has_left(&W1->rep.raft, 3) && !raft_has_left(&W1->rep.raft, 2));
+	write_ok(W1, 0, 1, 7);
+	c.to = 3;
+	check(change_now(W1, &c) == -ENOENT);
+
+	/* It stands no chance, and hears so when it connects. */
+	pass(5000);
+	check(raft_leads(&W1->rep.raft));
+	raftblk_replica_removed(&W3->rep, now);
+	world_run(W3);
+	check(events(W3, RAFTBLK_EVENT_REMOVED) == 1);
+	check(W3->rep.raft.role == RAFT_FOLLOWER);
+	check(open_now(W3, &(struct raftblk_open){}) == -EPERM);
+	pass(5000);
+	check(W3->rep.raft.role == RAFT_FOLLOWER && events(W3, RAFTBLK_EVENT_REMOVED) == 1);
+
+	check(change_now(W1, &two) == 0);
+	two.to = 1;
+	raftblk_replica_close(&W1->rep, now);
+	world_run(W1);
+	pass(100);
+	check(change_now(W1, &two) == -EBUSY);
+}
+
+REPLICA_TEST(remove_dead, "a dead member leaves; not one without whom nothing would go on")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_REMOVE, .to = 2 };
+
+	start_all(3);
+	lead(W1);
+	pass(1000);
+	world_crash(W3);
+	pass(2000);
+	check(change_now(W1, &c) == -EHOSTDOWN);
+	c.to = 3;
+	check(change_now(W1, &c) == 0);
+	check(W1->rep.raft.config.nr == 2 && W2->rep.raft.config.nr == 2);
+}
+
+REPLICA_TEST(remove_leader, "a leader hands over before it leaves")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_REMOVE, .to = 1 };
+	struct world *next;
+
+	start_all(3);
+	lead(W1);
+	pass(1000);
+	check(change_now(W1, &c) == -EREMOTE);
+	check(c.leader == 2 || c.leader == 3);
+	next = &world[c.leader];
+	pass(1000);
+	check(change_now(next, &c) == 0);
+	check(next->rep.raft.config.nr == 2);
+	check(raftblk_config_find(&next->rep.raft.config, 1) == -ENOENT);
+}
+
+REPLICA_TEST(set, "addresses and roles change")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_SET, .to = 3 };
+
+	start_all(3);
+	lead(W1);
+	pass(1000);
+	c.member.addr = (struct raftblk_addr){ .family = 4, .port = 7450, .ip = { 10, 0, 0, 3 } };
+	check(change_now(W1, &c) == 0);
+	check(W1->rep.raft.config.member[2].addr.ip[3] == 3);
+	c.to = 2;
+	check(change_now(W1, &c) == -EADDRINUSE);
+	memset(&c.member, 0, sizeof(c.member));
+	c.to = 3;
+	c.role = RAFTBLK_SET_LEARNER;
+	check(change_now(W1, &c) == 0);
+	check(W1->rep.raft.config.nr == 3 && W1->rep.raft.config.member[2].flags == 0);
+	pass(200);
+	check(W3->rep.raft.election_at == ~0ULL);
+	c.role = RAFTBLK_SET_VOTER;
+	check(change_now(W1, &c) == 0);
+	pass(1000);
+	check(W1->rep.raft.config.member[2].flags == (RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW));
+}
+
+REPLICA_TEST(replace, "a joiner takes the place of a dead member in one step")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN }, again;
+
+	start_all(2);
+	lead(W1);
+	pass(1000);
+	memset(c.member.incarnation, 0x77, 16);
+	c.member.addr.family = 4;
+	c.member.replaces = 9;
+	check(change_now(W1, &c) == -ENOENT);
+	c.member.replaces = 2;
+	again = c;
+	check(change_now(W1, &c) == 0 && c.member.id == 3);
+	check(W1->rep.raft.config.nr == 3);
+	check(W1->rep.raft.config.member[2].replaces == 2);
+	again.member.incarnation[0] = 1;
+	check(change_now(W1, &again) == -EALREADY);
+	again = (struct raftblk_change){ .kind = RAFTBLK_CHANGE_REMOVE, .to = 2 };
+	check(change_now(W1, &again) == -EALREADY);
+
+	world_make(3, 2);
+	memset(W3->super.incarnation, 0x77, 16);
+	W3->ckpt[0].config = W1->rep.raft.config;
+	W3->ckpt[0].config.index = 0;
+	world_start(W3);
+	pass(2000);
+	check(W1->rep.raft.config.nr == 2 && W1->rep.raft.config.member[1].id == 3);
+	check(W1->rep.raft.config.member[1].flags == (RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW));
+	check(!raftblk_config_is_joint(&W1->rep.raft.config));
+	world_crash(W2);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	write_ok(W1, 0, 1, 3);
+}

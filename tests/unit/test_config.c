@@ -55,7 +55,13 @@ TEST(config_refused, "config: what cannot be is refused")
 	REFUSED(d.member[1].id = 0);
 	REFUSED(d.member[1].id = cpu_to_le32(4));	/* not given out yet */
 	REFUSED(d.next_id = 0);
-	REFUSED(d.member[2].flags |= 0x10);
+	REFUSED(d.member[2].flags |= 0x20);
+	REFUSED(d.member[2].flags |= RAFTBLK_MEMBER_STAYS);
+	REFUSED(d.member[2].flags = NEW | RAFTBLK_MEMBER_STAYS);
+	REFUSED(d.member[2].flags = RAFTBLK_MEMBER_STAYS);
+	REFUSED(d.member[2].replaces = cpu_to_le32(1));	/* it votes */
+	REFUSED(d.member[2].flags = 0; d.member[2].replaces = cpu_to_le32(3));
+	REFUSED(d.member[2].flags = 0; d.member[2].replaces = cpu_to_le32(9));
 	REFUSED(d.member[2].family = 5);
 	REFUSED(d.member[2].family = 0);
 	REFUSED(d.member[2].addr[4] = 1);		/* IPv4 has four bytes */
@@ -143,7 +149,65 @@ TEST(config_change, "config: into a joint configuration and out of it")
 	c.member[0].flags = OLD;	/* one leaves */
 	CHECK(raftblk_config_is_joint(&c));
 	raftblk_config_finish(&c);
-	CHECK_EQ(c.member[0].flags, 0);
-	CHECK(!raftblk_member_votes(&c.member[0]));
+	CHECK_EQ(c.nr, 2);
+	CHECK_EQ(raftblk_config_find(&c, 1), (u64)-ENOENT);
+	CHECK_EQ(c.member[0].id, 2);
 	CHECK(!raftblk_config_is_joint(&c));
+	CHECK(raftblk_config_has_left(&c, 1) && !raftblk_config_has_left(&c, 4));
+}
+
+TEST(config_leave, "config: members leave, lose their vote, are replaced")
+{
+	static const u8 flags[] = { OLD | NEW, OLD | NEW, OLD | NEW, RAFTBLK_MEMBER_PROMOTE, 0 };
+	struct raftblk_config start = make(5, flags), c = start, back;
+	struct raftblk_disk_config d;
+
+	raftblk_config_remove(&c, 9);
+	CHECK(!memcmp(&c, &start, sizeof(c)));
+	raftblk_config_remove(&c, 5);		/* a learner: at once */
+	CHECK_EQ(c.nr, 4);
+	CHECK(!raftblk_config_is_joint(&c));
+
+	c = start;
+	raftblk_config_remove(&c, 2);
+	CHECK_EQ(c.nr, 5);
+	CHECK_EQ(c.member[1].flags, OLD);
+	CHECK(raftblk_config_is_joint(&c));
+	CHECK(!raftblk_config_quorum(&c, 3));	/* one of the two that stay */
+	CHECK(raftblk_config_quorum(&c, 5));
+	raftblk_config_finish(&c);
+	CHECK_EQ(c.nr, 4);
+	CHECK_EQ(c.member[1].id, 3);
+	CHECK_EQ(c.member[2].id, 4);
+	CHECK_EQ(c.next_id, 6);
+
+	c = start;
+	raftblk_config_demote(&c, 1);
+	CHECK_EQ(c.member[0].flags, OLD | RAFTBLK_MEMBER_STAYS);
+	raftblk_config_encode(&c, &d);
+	CHECK_EQ(raftblk_config_decode(&back, &d), 0);
+	raftblk_config_finish(&c);
+	CHECK_EQ(c.nr, 5);
+	CHECK_EQ(c.member[0].flags, 0);
+
+	c = start;
+	c.member[3].replaces = 2;
+	raftblk_config_encode(&c, &d);
+	CHECK_EQ(raftblk_config_decode(&back, &d), 0);
+	CHECK(!memcmp(&c, &back, sizeof(c)));
+	raftblk_config_promote(&c, 4);
+	CHECK_EQ(c.member[1].flags, OLD);
+	CHECK_EQ(c.member[3].flags, NEW);
+	CHECK_EQ(c.member[3].replaces, 0);
+	raftblk_config_finish(&c);
+	CHECK_EQ(c.nr, 4);
+	CHECK_EQ(raftblk_config_find(&c, 2), (u64)-ENOENT);
+
+	c = start;				/* a learner by a learner: one step */
+	c.member[3].flags = 0;
+	c.member[3].replaces = 5;
+	raftblk_config_promote(&c, 4);
+	CHECK_EQ(c.nr, 4);
+	CHECK(!raftblk_config_is_joint(&c));
+	CHECK_EQ(c.member[3].flags, 0);
 }
