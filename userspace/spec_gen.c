@@ -51,11 +51,12 @@ static const char *const spec_event_kind_names[] = {
 	"catchup-begin",
 	"catchup-source",
 	"catchup-end",
+	"removed",
 };
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 13,
+	.nr = 14,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {

@@ -86,6 +86,11 @@ static int join_decode(struct raftblk_auth *a, const struct raftblk_msg *m,
 	    raftblk_member_decode(member, d) || member->id || !member->addr.port ||
 	    member->flags & ~RAFTBLK_MEMBER_PROMOTE)
 		return -EPROTO;
+	/* To take another's place is for an administrator of the cluster to decide, not for
+	 * who has the token; there is no command for it yet.
+	 */
+	if (member->replaces)
+		return -EPROTO;
 	/* the one that was authenticated, not another */
 	if (memcmp(member->incarnation, a->peer_incarnation, sizeof(member->incarnation)))
 		return -EPROTO;

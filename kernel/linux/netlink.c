@@ -142,6 +142,7 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 	case RAFTBLK_EVENT_CONFIG:
 	case RAFTBLK_EVENT_CATCHUP_BEGIN:
 	case RAFTBLK_EVENT_CATCHUP_END:
+	case RAFTBLK_EVENT_REMOVED:
 		return event_put_u64(skb, RAFTBLK_A_EVENT_INDEX, ev->b);
 	case RAFTBLK_EVENT_FAULT:
 		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a);
@@ -164,6 +165,7 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_CATCHUP_BEGIN] = RAFTBLK_EVENT_KIND_CATCHUP_BEGIN,
 	[RAFTBLK_EVENT_CATCHUP_SOURCE] = RAFTBLK_EVENT_KIND_CATCHUP_SOURCE,
 	[RAFTBLK_EVENT_CATCHUP_END] = RAFTBLK_EVENT_KIND_CATCHUP_END,
+	[RAFTBLK_EVENT_REMOVED] = RAFTBLK_EVENT_KIND_REMOVED,
 };
 
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)

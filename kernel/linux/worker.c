@@ -312,6 +312,9 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 	case RAFTBLK_EVENT_PROVEN:
 		vol_info(vol, "lost entries were fetched again, may vote\n");
 		break;
+	case RAFTBLK_EVENT_REMOVED:
+		vol_warn(vol, "this member was removed from the volume\n");
+		break;
 	default:
 		break;
 	}

@@ -79,6 +79,8 @@ enum raftblk_member_flag {
  *	(node-id).
  * @RAFTBLK_EVENT_KIND_CATCHUP_END: All of it is here; this member is like any other again
  *	(index).
+ * @RAFTBLK_EVENT_KIND_REMOVED: This member is none any more (index of the configuration it
+ *	knows).
  */
 enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_UP = 0,
@@ -94,6 +96,7 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_CATCHUP_BEGIN = 10,
 	RAFTBLK_EVENT_KIND_CATCHUP_SOURCE = 11,
 	RAFTBLK_EVENT_KIND_CATCHUP_END = 12,
+	RAFTBLK_EVENT_KIND_REMOVED = 13,
 };
 
 /**
