@@ -146,8 +146,9 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 		if (err)
 			return err;
 	}
-	if (addr_is_taken(config, &c->member.addr, c->member.replaces))
-		return -EADDRINUSE;
+	/* Its address may be that of another member: of one that joined from there, failed, and
+	 * was made anew.  Who answers a dial says which one it is, so no two are mixed up.
+	 */
 	c->member.id = config->next_id++;
 	config->member[config->nr++] = c->member;
 	return propose(rep, config, c);

@@ -809,3 +809,16 @@ REPLICA_TEST(replace, "a joiner takes the place of a dead member in one step")
 	check(open_now(W1, &(struct raftblk_open){}) == 0);
 	write_ok(W1, 0, 1, 3);
 }
+
+REPLICA_TEST(join_again, "made anew at the address it failed from, it joins as another member")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN, .learner = true };
+
+	check(alone());
+	memset(c.member.incarnation, 0x77, 16);
+	c.member.addr = (struct raftblk_addr){ .family = 4, .port = 7450, .ip = { 10, 0, 0, 3 } };
+	check(change_now(W1, &c) == 0 && c.member.id == 2);
+	memset(c.member.incarnation, 0x78, 16);
+	check(change_now(W1, &c) == 0 && c.member.id == 3);
+	check(W1->rep.raft.config.nr == 3);
+}
