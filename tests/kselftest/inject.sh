@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # A lower device that fails: the member stops, says so and gives EIO; the other volume goes on.
-# klog: ^raftblk1 \(vol\): (log_write|vote|ckpt|apply|flush|read) on /dev/vda failed: error 5$
+# klog: ^raftblk1 \(vol\): (log_write|vote|ckpt|vmap|apply|flush|read) on /dev/vda failed: error 5$
 # klog: ^raftblk1 \(vol\): the member has stopped: error 5$
 # klog: ^(I/O|critical \w+) error, dev raftblk1, sector \d+ op 0x
 # klog: ^Buffer I/O error on dev raftblk1, logical block \d+, (async page read|lost async page write)$

@@ -3,7 +3,7 @@
 # The lower device itself gives errors, and comes back: nothing acknowledged is lost.
 # klog: ^device-mapper: core: CONFIG_IMA
 # klog: ^raftblk0 \(vol\): node 1 on /dev/mapper/low: applied \d+, log \d+ to \d+, term \d+$
-# klog: ^raftblk0 \(vol\): (log_write|vote|ckpt|apply|flush|read) on /dev/(mapper/low|dm-0) failed: error 5$
+# klog: ^raftblk0 \(vol\): (log_write|vote|ckpt|vmap|apply|flush|read) on /dev/(mapper/low|dm-0) failed: error 5$
 # klog: ^raftblk0 \(vol\): the member has stopped: error 5$
 # klog: ^(I/O|critical \w+) error, dev (raftblk0|dm-0|vda), sector \d+ op 0x
 # klog: ^Buffer I/O error on dev (raftblk0|dm-0), logical block \d+, (async page read|lost async page write)$

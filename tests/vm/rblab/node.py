@@ -63,7 +63,11 @@ class Node:
 
     def wait_ready(self, timeout=None):
         """Wait until commands can be run, and the disk is there."""
-        self.agent(timeout or self.lab.boot_timeout())
+        try:
+            self.agent(timeout or self.lab.boot_timeout())
+        except NodeDown as error:
+            said = self.console().splitlines()[-15:] or ['nothing']
+            raise NodeDown('\n'.join([f'{error}; its console ends with:', *said])) from error
         if self.lab.about['bus'] == 'nvme':
             self.run(f'modprobe nvme && until [ -b {self.device} ]; do sleep 0.1; done')
 
