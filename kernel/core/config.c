@@ -67,6 +67,15 @@ void raftblk_config_encode(const struct raftblk_config *c, struct raftblk_disk_c
 		raftblk_member_encode(&c->member[i], &d->member[i]);
 }
 
+static u32 bits_set(u32 mask)
+{
+	u32 n = 0;
+
+	for (; mask; mask &= mask - 1)
+		n++;
+	return n;
+}
+
 /* Members with one of @flags, as a mask of slots. */
 static u32 members_with(const struct raftblk_config *c, u8 flags)
 {
@@ -77,6 +86,11 @@ static u32 members_with(const struct raftblk_config *c, u8 flags)
 		if (c->member[i].flags & flags)
 			mask |= 1U << i;
 	return mask;
+}
+
+static u32 members_with_data(const struct raftblk_config *c)
+{
+	return ~members_with(c, RAFTBLK_MEMBER_WITNESS);
 }
 
 /* Flags and @replaces that could have come about. */
@@ -112,8 +126,12 @@ int raftblk_config_decode(struct raftblk_config *c, const struct raftblk_disk_co
 	for (i = 0; i < nr; i++)
 		if (!member_makes_sense(c, &c->member[i]))
 			return -EPROTO;
-	/* A set without voters has no majority: the volume could never commit again. */
-	if (!members_with(c, RAFTBLK_MEMBER_OLD) || !members_with(c, RAFTBLK_MEMBER_NEW))
+	/*
+	 * A set without voters has no majority: the volume could never commit again.  One of
+	 * witnesses alone could, and would have nobody who can open the device.
+	 */
+	if (!(members_with(c, RAFTBLK_MEMBER_OLD) & members_with_data(c)) ||
+	    !(members_with(c, RAFTBLK_MEMBER_NEW) & members_with_data(c)))
 		return -EPROTO;
 	return 0;
 }
@@ -128,18 +146,29 @@ int raftblk_config_find(const struct raftblk_config *c, u32 id)
 	return -ENOENT;
 }
 
+u32 raftblk_config_data_voters(const struct raftblk_config *c)
+{
+	return bits_set(members_with(c, RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW) &
+			members_with_data(c));
+}
+
+bool raftblk_config_same_kinds(const struct raftblk_config *a, const struct raftblk_config *b)
+{
+	u32 i;
+
+	for (i = 0; i < a->nr; i++) {
+		int slot = raftblk_config_find(b, a->member[i].id);
+
+		if (slot >= 0 && raftblk_member_has_data(&a->member[i]) !=
+				 raftblk_member_has_data(&b->member[slot]))
+			return false;
+	}
+	return true;
+}
+
 bool raftblk_config_is_joint(const struct raftblk_config *c)
 {
 	return members_with(c, RAFTBLK_MEMBER_OLD) != members_with(c, RAFTBLK_MEMBER_NEW);
-}
-
-static u32 bits_set(u32 mask)
-{
-	u32 n = 0;
-
-	for (; mask; mask &= mask - 1)
-		n++;
-	return n;
 }
 
 /* More than half; so 0 of 0 is none, or an empty set would elect and commit. */

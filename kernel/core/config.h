@@ -47,7 +47,7 @@ int raftblk_member_decode(struct raftblk_member *m, const struct raftblk_disk_me
 
 void raftblk_config_encode(const struct raftblk_config *c, struct raftblk_disk_config *d);
 
-/* 0, or -EPROTO: no voter in one of the sets, an id twice or 0 or not below
+/* 0, or -EPROTO: no voter with data in one of the sets, an id twice or 0 or not below
  * next_id, unknown flags or family, STAYS on who does not give up its vote, a
  * replacement that votes or is for no other member.  c->index is set to 0: the payload of an
  * entry does not say where in the log it lies.
@@ -72,6 +72,18 @@ static inline bool raftblk_member_votes(const struct raftblk_member *m)
 {
 	return m->flags & (RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW);
 }
+
+/* A witness votes and keeps the log, and has no data area. */
+static inline bool raftblk_member_has_data(const struct raftblk_member *m)
+{
+	return !(m->flags & RAFTBLK_MEMBER_WITNESS);
+}
+
+/* Voters that have data, of either set.  The last one can neither leave nor lose its vote. */
+u32 raftblk_config_data_voters(const struct raftblk_config *c);
+
+/* Is who is a witness in one of the configurations, and a member in the other, one there? */
+bool raftblk_config_same_kinds(const struct raftblk_config *a, const struct raftblk_config *b);
 
 /**
  * raftblk_config_quorum() - is a set of members a majority?

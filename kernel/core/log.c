@@ -48,6 +48,7 @@ void raftblk_log_init(struct raftblk_log *log, const struct raftblk_super *s,
 	log->first = 1;
 	log->trim_next = 1;
 	log->next_write_id = 1;
+	log->witness = !s->data_sectors;
 }
 
 static void drop_payload(struct raftblk_log *log, struct raftblk_entry *e)
@@ -151,13 +152,21 @@ static void drop_oldest(struct raftblk_log *log)
 int raftblk_log_append(struct raftblk_log *log, const struct raftblk_entry *e)
 {
 	u64 sectors = entry_sectors(log, e->bytes);
+	u64 spare = 0, spare_entries = 0;
 	struct raftblk_entry *to;
 
 	if (!raftblk_log_has_room(log, e->bytes))
 		return -ENOSPC;
+	if (log->witness && raftblk_entry_is_data(e)) {
+		spare = log->ring_sectors / 8;
+		spare_entries = log->max_entries / 8;
+#ifdef RAFTBLK_PLANT_WITNESS_FORGETS
+		spare = log->ring_sectors / 2;	/* planted fault: for the simulator to find */
+#endif
+	}
 	while (log->first <= log->ckpt_index &&
-	       (log->last - log->first + 1 >= log->max_entries ||
-		!ring_fits(log, log->head_pos, sectors)))
+	       (log->last - log->first + 1 >= log->max_entries - spare_entries ||
+		!ring_fits(log, log->head_pos, sectors + spare)))
 		drop_oldest(log);
 
 	to = slot_of(log, ++log->last);

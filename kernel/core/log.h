@@ -70,6 +70,8 @@ struct raftblk_log_write {
  *	the oldest has id next_write_id - nr_writes
  * @cached_bytes: bytes of payload the table holds references to
  * @trim_next: no entry below has a payload in memory that may be dropped
+ * @witness: of a member without data: what it forgets others may not get from anywhere
+ *	else, see raftblk_log_append()
  * @cut_from: lowest index given to raftblk_log_cut() since the replica last set
  *	this to 0; 0: none.  Requests whose entries were cut are found by it.
  */
@@ -97,6 +99,7 @@ struct raftblk_log {
 	struct raftblk_log_write write[RAFTBLK_LOG_WRITES];
 	u64 cached_bytes;
 	u64 trim_next;
+	bool witness;
 	u64 cut_from;
 };
 
@@ -143,7 +146,9 @@ u64 raftblk_log_term(const struct raftblk_log *log, u64 index);
  * @e: term, token, sector, nsect, bytes, crc, op and payload are taken over.
  *	On success the log takes over the caller's reference to the payload.
  *
- * Makes room by forgetting retained entries below the checkpoint.
+ * Makes room by forgetting retained entries below the checkpoint.  On a witness data makes
+ * an eighth of the log more, and nothing else uses that: so as long as nobody writes it
+ * forgets nothing, however often it is elected (up to an eighth of the ring and the table).
  *
  * Return: 0, or -ENOSPC where ring or table are full up to the checkpoint;
  * then nothing changed and the reference stays the caller's.

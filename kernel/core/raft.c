@@ -59,6 +59,32 @@ static const struct raftblk_member *raft_self(const struct raft *r)
 	return slot < 0 ? NULL : &r->config.member[slot];
 }
 
+bool raft_is_witness(const struct raft *r)
+{
+	const struct raftblk_member *self = raft_self(r);
+
+	return self && !raftblk_member_has_data(self);
+}
+
+/*
+ * Who loses its vote by a configuration that is not committed yet may be the only one that
+ * has it.  Those who are to go on without it need its vote as long as they do not know, and
+ * it refuses; so it has to stand, and pass the configuration on (thesis, 4.2.2).
+ */
+static bool raft_has_vote(const struct raft *r)
+{
+	const struct raftblk_config *before = r->nr_history ? &r->history[r->nr_history - 1] : NULL;
+	const struct raftblk_member *self = raft_self(r);
+	int slot;
+
+	if (self && raftblk_member_votes(self))
+		return true;
+	if (!before || r->config.index <= r->commit)
+		return false;
+	slot = raftblk_config_find(before, r->id);
+	return slot >= 0 && raftblk_member_votes(&before->member[slot]);
+}
+
 /* A member that may have lost what it acknowledged must not help to elect
  * anybody, itself included, before it has it again: the majority that committed
  * the lost entries counted it in (rule 10).  One that is catching up has nothing to
@@ -66,10 +92,7 @@ static const struct raftblk_member *raft_self(const struct raft *r)
  */
 bool raft_may_campaign(const struct raft *r)
 {
-	const struct raftblk_member *self = raft_self(r);
-
-	return self && raftblk_member_votes(self) && !r->proof_index && !r->incomplete &&
-	       !r->removed;
+	return raft_has_vote(r) && !r->proof_index && !r->incomplete && !r->removed;
 }
 
 static bool raft_is_alone(const struct raft *r)
@@ -79,6 +102,7 @@ static bool raft_is_alone(const struct raft *r)
 	return slot >= 0 && raftblk_config_quorum(&r->config, 1U << slot);
 }
 
+/* A witness stands last: what it wins it has to give away again. */
 void raft_election_reset(struct raft *r, u64 now)
 {
 	u64 spread = (r->params.election_ns >> 16) * (raft_random(r) >> 16);
@@ -88,7 +112,8 @@ void raft_election_reset(struct raft *r, u64 now)
 	else if (raft_is_alone(r))
 		r->election_at = now;
 	else
-		r->election_at = now + r->params.election_ns + spread;
+		r->election_at = now + r->params.election_ns + spread +
+				 (raft_is_witness(r) ? r->params.election_ns : 0);
 }
 
 /* Term or vote changed: nothing that depends on them leaves before the new

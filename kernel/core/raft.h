@@ -306,7 +306,7 @@ int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *
  *
  * Return: 0: begun; the role changes when the other side has won.  -EREMOTE,
  * -EBUSY (another transfer), -ENOENT (no such voter), -EALREADY (it is us),
- * -EAGAIN (it is catching up).
+ * -EAGAIN (it is catching up), -EOPNOTSUPP (it is a witness).
  */
 int raft_transfer(struct raft *r, u64 now, u32 to);
 
@@ -353,8 +353,17 @@ void raft_remove(struct raft *r, u64 now);
 /* Members heard from lately and complete, this one included; bits as in config.member. */
 u32 raft_reachable(const struct raft *r, u64 now);
 
-/* Another complete voter that may lead, with the most of the log; 0: none. */
+/* Another complete voter with data that may lead, with the most of the log; 0: none. */
 u32 raft_successor(const struct raft *r, u64 now);
+
+/**
+ * raft_waits_for_data() - a witness leads, and can help nobody
+ *
+ * True on the witness when each member with data that it hears from is behind its log or
+ * catching up, and on such a member: nothing can be committed before another member with
+ * data comes back, and nothing is lost meanwhile.
+ */
+bool raft_waits_for_data(const struct raft *r, u64 now);
 
 /* True once an entry of the own term is committed: reads and changes may begin. */
 bool raft_leads(const struct raft *r);

@@ -129,6 +129,10 @@ static bool raft_is_up_to_date(const struct raft *r, const struct raftblk_msg *m
  */
 static bool raft_log_suffices(const struct raft *r, const struct raftblk_msg *m)
 {
+#ifdef RAFTBLK_PLANT_WITNESS_VOTES_FOR_ANY
+	if (raft_is_witness(r))
+		return true;	/* planted fault: for the simulator to find */
+#endif
 	if (!r->proof_index)
 		return raft_is_up_to_date(r, m);
 	if (m->flags & RAFTBLK_MSG_F_NEEDED)
@@ -152,6 +156,18 @@ static void raft_answer_vote(struct raft *r, const struct raftblk_msg *m, bool g
 }
 
 /*
+ * A member with data wants to lead and lacks what is here.  It cannot win, with its own
+ * log, against this member's vote: whoever has all that is committed has to lead first and
+ * pass it on.  Where that is this witness alone, as after a write that only it and the
+ * dead leader have, there is nothing to wait for.
+ */
+static void raft_witness_helps(struct raft *r, u64 now)
+{
+	if (raft_is_witness(r) && r->role == RAFT_FOLLOWER)
+		r->election_at = min(r->election_at, now + r->params.heartbeat_ns);
+}
+
+/*
  * A refusal tells the asker our term.  Without it, one with the better log but
  * an older term could ask in vain for ever (pre-vote does not raise terms).
  */
@@ -170,6 +186,8 @@ void raft_receive_vote_req(struct raft *r, u64 now, const struct raftblk_msg *m)
 	 * know a newer configuration; it counts votes by that one.
 	 */
 	granted = raft_log_suffices(r, m);
+	if (pre && !granted && m->term > r->term)
+		raft_witness_helps(r, now);
 	if (pre)
 		granted = granted && m->term > r->term;
 	else

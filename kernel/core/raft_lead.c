@@ -82,6 +82,8 @@ int raft_transfer(struct raft *r, u64 now, u32 to)
 		return -EBUSY;
 	if (slot < 0 || !(r->config.member[slot].flags & RAFTBLK_MEMBER_NEW))
 		return -ENOENT;
+	if (!raftblk_member_has_data(&r->config.member[slot]))
+		return -EOPNOTSUPP;
 	if (r->peer[slot].incomplete)
 		return -EAGAIN;
 	r->transfer_to = to;
@@ -90,6 +92,45 @@ int raft_transfer(struct raft *r, u64 now, u32 to)
 	if (r->peer[slot].counted == r->log->last)
 		r->peer[slot].owe_timeout_now = true;
 	return 0;
+}
+
+/*
+ * A witness leads because its log is the newest of those that are left, and only as long as
+ * that is so.  Who has all of it, up to the no-op, wins: nobody who voted for this leader
+ * had more, and who did not has nothing of its term.  Not only when the no-op is committed:
+ * where that takes more members than this one can reach with its log, who has data can
+ * still bring them up to date.
+ */
+static void raft_lead_hand_over(struct raft *r, u64 now)
+{
+	u32 to;
+
+	if (r->role != RAFT_LEADER || !raft_is_witness(r) || r->transfer_to)
+		return;
+	to = raft_successor(r, now);
+	if (to && raft_peer(r, to)->counted == r->log->last)
+		raft_transfer(r, now, to);
+}
+
+bool raft_waits_for_data(const struct raft *r, u64 now)
+{
+	int leader = raftblk_config_find(&r->config, r->leader);
+	u32 i;
+
+	if (leader < 0 || raftblk_member_has_data(&r->config.member[leader]))
+		return false;
+	if (r->role != RAFT_LEADER)
+		return r->behind || r->incomplete;
+	for (i = 0; i < r->config.nr; i++) {
+		const struct raft_peer *p = &r->peer[i];
+
+		if ((r->config.member[i].flags & RAFTBLK_MEMBER_NEW) &&
+		    raftblk_member_has_data(&r->config.member[i]) &&
+		    now < p->heard_at + r->params.election_ns &&
+		    p->progress != RAFT_BEHIND && !p->incomplete)
+			return false;
+	}
+	return true;
 }
 
 void raft_lead_commit(struct raft *r)
@@ -176,6 +217,7 @@ void raft_lead_tick(struct raft *r, u64 now)
 		if (!raft_is_self(r, i))
 			raft_lead_tick_peer(r, now, &r->peer[i]);
 	raft_config_step(r, now);
+	raft_lead_hand_over(r, now);
 }
 
 void raft_peer_connected(struct raft *r, u64 now, u32 id)
@@ -291,6 +333,7 @@ void raft_receive_append_resp(struct raft *r, u64 now, const struct raftblk_msg 
 		p->progress_at = now;
 	}
 	raft_config_step(r, now);
+	raft_lead_hand_over(r, now);
 }
 
 void raft_receive_heartbeat_resp(struct raft *r, u64 now, const struct raftblk_msg *m)
@@ -319,6 +362,7 @@ void raft_receive_heartbeat_resp(struct raft *r, u64 now, const struct raftblk_m
 		p->progress = RAFT_PROBE;
 		p->probe_sent = false;
 	}
+	raft_lead_hand_over(r, now);
 }
 
 /* How much of the log, from p->next on, goes into one append?  What is not in

@@ -107,7 +107,8 @@ int raft_config_appended(struct raft *r, u64 index, const void *payload)
 	old = &r->history[r->nr_history++];
 	*old = r->config;
 	/* Decode into the slot after the copy: no configuration on the stack. */
-	if (raftblk_config_decode(&r->incoming, payload)) {
+	if (raftblk_config_decode(&r->incoming, payload) ||
+	    !raftblk_config_same_kinds(&r->config, &r->incoming)) {
 		r->nr_history--;
 		return -EPROTO;
 	}
@@ -199,9 +200,12 @@ u32 raft_successor(const struct raft *r, u64 now)
 		const struct raft_peer *p = &r->peer[i];
 
 		if (p->id == r->id || !(mask & (1U << i)) ||
-		    !(r->config.member[i].flags & RAFTBLK_MEMBER_NEW))
+		    !(r->config.member[i].flags & RAFTBLK_MEMBER_NEW) ||
+		    !raftblk_member_has_data(&r->config.member[i]))
 			continue;
-		if (!best || p->counted > best->counted)
+		/* Of those that have the same, who has the device open: it would get it anyway. */
+		if (!best || p->counted > best->counted ||
+		    (p->counted == best->counted && p->holding && !best->holding))
 			best = p;
 	}
 	return best ? best->id : 0;

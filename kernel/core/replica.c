@@ -73,6 +73,7 @@ void raftblk_replica_config_moved(struct raftblk_replica *rep)
 static void tell_changes(struct raftblk_replica *rep)
 {
 	const struct raft *r = &rep->raft;
+	bool waits;
 
 	tell_role(rep);
 	raftblk_replica_config_moved(rep);
@@ -81,6 +82,10 @@ static void tell_changes(struct raftblk_replica *rep)
 	if (r->behind && !rep->told_behind)
 		raftblk_replica_event(rep, RAFTBLK_EVENT_BEHIND, 0, 0);
 	rep->told_behind = r->behind;
+	waits = raft_waits_for_data(r, rep->now);
+	if (waits && !rep->told_waits)
+		raftblk_replica_event(rep, RAFTBLK_EVENT_WAITS_FOR_DATA, r->leader, 0);
+	rep->told_waits = waits;
 }
 
 /* ---- start and stop ---- */
@@ -153,6 +158,14 @@ static void replica_scan(struct raftblk_replica *rep, const struct raftblk_ckpt 
 	rep->log.cut_from = 0;
 }
 
+/* Others count on data, or do not, as the configuration says. */
+static bool kind_agrees(const struct raftblk_super *super, const struct raftblk_config *config)
+{
+	int slot = raftblk_config_find(config, super->node_id);
+
+	return slot < 0 || raftblk_member_has_data(&config->member[slot]) == !!super->data_sectors;
+}
+
 int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super *super,
 			 const struct raftblk_vote *vote, const struct raftblk_ckpt *ckpt,
 			 const struct raftblk_replica_params *params,
@@ -165,6 +178,8 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 	u64 proof;
 	int err;
 
+	if (!kind_agrees(super, &ckpt->config))
+		return -EUCLEAN;
 	memset(rep, 0, sizeof(*rep));
 	lists_init(rep);
 	rep->super = *super;

@@ -72,7 +72,7 @@ struct raftblk_segment {
  * would the replicas.
  *
  * Ends with @status 0; -EIO: no right to write (no opener, or fenced), beyond
- * the end, or the member has stopped by a fault; -EINVAL: malformed;
+ * the end, on a witness, or the member has stopped by a fault; -EINVAL: malformed;
  * -ETIMEDOUT: io-timeout; -ESHUTDOWN.  A write that had been proposed and ends
  * with an error may still be committed and applied, like any write that fails.
  *
@@ -104,7 +104,7 @@ struct raftblk_req {
  * Ends with RAFTBLK_ACT_OPENED and @status: 0; -EBUSY: another node that can be
  * reached is the owner (@owner says which); -ETIMEDOUT: no leader or no
  * majority until @deadline (0: wait for ever); -EPERM: this member is no voter,
- * so it cannot lead; -EIO: openers here were fenced and have not all closed, or
+ * so it cannot lead, or a witness; -EIO: openers here were fenced and have not all closed, or
  * the member has stopped by a fault; -ESHUTDOWN.
  *
  * @ctx: the replica's: lowest ctx of a PULL_REQ whose answer concerns this open
@@ -125,16 +125,19 @@ struct raftblk_open {
  *	it is to be: voter if that one is or is to be, else learner (@learner is ignored).
  *	SET: the address, if its family is not 0
  * @learner: JOIN: a learner for good, an asynchronous copy that never votes
+ * @witness: JOIN: it has no data area; it becomes a voter when it has the log (@learner is
+ *	ignored).  It can replace only a witness, and be replaced only by one
  * @to: TRANSFER, REMOVE, SET: node id
  * @role: SET: what it is to be
  * @deadline: 0: wait for ever
  * @status: 0, -EREMOTE (ask @leader), -ETIMEDOUT, -ENOENT (TRANSFER: no such
  *	voter; REMOVE, SET, JOIN that replaces: no such member),
- *	-EBUSY (it is the last voter), -EINPROGRESS (another change is under way),
+ *	-EBUSY (it is the last voter with data), -EINPROGRESS (another change is under way),
  *	-EALREADY (it is being replaced), -ETXTBSY (it has the device open for writing),
  *	-EHOSTDOWN (the voters left that can be reached and are complete would be no
  *	majority), -EADDRINUSE (SET: another member has that address), -EPERM (this member
- *	has left the volume), -ESTALE (JOIN: the log no longer reaches back to its start, and there
+ *	has left the volume), -EOPNOTSUPP (TRANSFER: it is a witness; JOIN that replaces: one of
+ *	the two is), -ESTALE (JOIN: the log no longer reaches back to its start, and there
  *	is no params.catchup),
  *	-ENOSPC (too many), -EIO (the member has stopped), -ESHUTDOWN
  * @index: the replica's: entry that must be committed
@@ -156,6 +159,7 @@ struct raftblk_change {
 	} kind;
 	struct raftblk_member member;
 	bool learner;
+	bool witness;
 	u32 to;
 	enum {
 		RAFTBLK_SET_KEEP,
@@ -183,6 +187,7 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_CATCHUP_SOURCE,	/* a: node id of who is asked for extents */
 	RAFTBLK_EVENT_CATCHUP_END,	/* b: applied; complete again */
 	RAFTBLK_EVENT_REMOVED,		/* this member has left the volume, and takes no more part */
+	RAFTBLK_EVENT_WAITS_FOR_DATA,	/* a: the witness that leads; see raft_waits_for_data() */
 };
 
 /**
@@ -459,6 +464,7 @@ struct raftblk_replica {
 	u32 told_config;
 	bool told_leads;
 	bool told_behind;
+	bool told_waits;
 	struct raftblk_pending_event event[RAFTBLK_PENDING_EVENTS];
 	u32 nr_events;
 };
@@ -472,7 +478,11 @@ struct raftblk_replica {
  * Reads the ring (may sleep in @reader->read).  @found tells what recovery
  * saw, for the log.
  *
- * Return: 0 or -errno.
+ * A member without a data area (@super->data_sectors is 0) is a witness.  It keeps a map of no
+ * extents (@vmap), so that it can be given a boundary.
+ *
+ * Return: 0 or -errno; -EUCLEAN: also if it is a witness for its configuration and not for
+ * its superblock, or the other way round.
  */
 int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super *super,
 			 const struct raftblk_vote *vote, const struct raftblk_ckpt *ckpt,

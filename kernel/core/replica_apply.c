@@ -52,7 +52,7 @@ static void applied_advance(struct raftblk_replica *rep)
 	rep->busy = true;
 }
 
-/* Entries that concern the core alone.  False: not yet; then or on error. */
+/* Entries that concern the core alone, on a witness all.  False: not yet; then or on error. */
 static bool apply_own(struct raftblk_replica *rep, const struct raftblk_entry *e)
 {
 	switch (e->op) {
@@ -72,6 +72,10 @@ static bool apply_own(struct raftblk_replica *rep, const struct raftblk_entry *e
 		}
 		rep->applied_config.index = rep->apply_next;
 		return true;
+	case RAFTBLK_OP_WRITE:
+	case RAFTBLK_OP_DISCARD:
+	case RAFTBLK_OP_ZERO:
+		return true;	/* on a witness: there is no data area */
 	default:
 		/* Of a later version.  Skipping it would make this member differ. */
 		raftblk_replica_fault(rep, -EOPNOTSUPP);
@@ -117,7 +121,7 @@ bool raftblk_replica_apply_next(struct raftblk_replica *rep, struct raftblk_acti
 		e = raftblk_log_entry(&rep->log, rep->apply_next);
 		if (!e)
 			return false;
-		if (raftblk_entry_is_data(e)) {
+		if (raftblk_entry_is_data(e) && !raftblk_replica_is_witness(rep)) {
 			if (!apply_may_start(rep, e))
 				return false;
 			e->state |= RAFTBLK_ENTRY_APPLYING;
@@ -253,9 +257,11 @@ static bool pins_yield(struct raftblk_replica *rep, u64 index)
 
 /* ---- payloads from the ring ---- */
 
-static bool load_is_missing(const struct raftblk_entry *e)
+/* Does apply need a payload that is neither here nor on its way? */
+static bool load_is_missing(const struct raftblk_replica *rep, const struct raftblk_entry *e)
 {
-	return e && e->bytes && !e->payload && !(e->state & RAFTBLK_ENTRY_LOADING);
+	return e && e->bytes && !e->payload && !(e->state & RAFTBLK_ENTRY_LOADING) &&
+	       (e->op == RAFTBLK_OP_CONFIG || !raftblk_replica_is_witness(rep));
 }
 
 /* What apply needs soon.  The next one always; others as memory allows. */
@@ -265,7 +271,7 @@ static u64 load_for_apply(struct raftblk_replica *rep, bool room)
 	u64 i;
 
 	for (i = rep->apply_next; i <= end; i++)
-		if (load_is_missing(raftblk_log_entry(&rep->log, i)))
+		if (load_is_missing(rep, raftblk_log_entry(&rep->log, i)))
 			return i;
 	return 0;
 }

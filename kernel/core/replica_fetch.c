@@ -113,6 +113,15 @@ bool raftblk_fetch_is_done(const struct raftblk_replica *rep)
 
 /* ---- sources ---- */
 
+/* A witness has no data, whatever it may have of the log. */
+static bool is_source(const struct raftblk_replica *rep, const struct raftblk_member *m)
+{
+#ifdef RAFTBLK_PLANT_WITNESS_SERVES
+	return m->id != rep->raft.id;	/* planted fault: for the simulator to find */
+#endif
+	return m->id != rep->raft.id && raftblk_member_has_data(m);
+}
+
 /*
  * The next member in turn.  Followers first: the leader has enough to do; it comes
  * into question when there is nobody else, and after that in its turn.
@@ -128,8 +137,7 @@ static void source_change(struct raftblk_replica *rep)
 	for (i = 1; i <= config->nr; i++) {
 		u32 slot = (at + i + config->nr) % config->nr;
 
-		if (config->member[slot].id == rep->raft.id ||
-		    config->member[slot].flags & RAFTBLK_MEMBER_WITNESS)
+		if (!is_source(rep, &config->member[slot]))
 			continue;
 		if (!id)
 			id = config->member[slot].id;
@@ -232,6 +240,9 @@ void raftblk_fetch_step(struct raftblk_replica *rep)
 {
 	struct raftblk_catchup *c = &rep->catchup;
 
+	/* A witness has all that it needs with the boundary. */
+	if (raftblk_replica_is_witness(rep))
+		return;
 	if (!c->source || raftblk_config_find(&rep->raft.config, c->source) < 0)
 		source_change(rep);
 	questions_expire(rep);

@@ -16,6 +16,12 @@ static inline bool raftblk_replica_halted(const struct raftblk_replica *rep)
 	return rep->fault || rep->stopping;
 }
 
+/* It votes and keeps the log; what is applied is only counted. */
+static inline bool raftblk_replica_is_witness(const struct raftblk_replica *rep)
+{
+	return !rep->super.data_sectors;
+}
+
 static inline bool raftblk_deadline_passed(u64 deadline, u64 now)
 {
 	return deadline && now >= deadline;

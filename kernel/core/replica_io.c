@@ -197,6 +197,8 @@ static int req_check(const struct raftblk_replica *rep, const struct raftblk_req
 		return -EIO;
 	if (rep->stopping)
 		return -ESHUTDOWN;
+	if (raftblk_replica_is_witness(rep))
+		return -EIO;
 	if (rep->fenced || (req->op != RAFTBLK_REQ_READ && !rep->token))
 		return -EIO;
 	return 0;

@@ -113,6 +113,9 @@ static int join_replaces(const struct raftblk_config *config, struct raftblk_cha
 		return -ENOENT;
 	if (is_replaced(config, c->member.replaces))
 		return -EALREADY;
+	/* Else the last one with data could leave by being replaced. */
+	if (raftblk_member_has_data(&config->member[old]) == c->witness)
+		return -EOPNOTSUPP;
 	/* It leaves already, loses its vote, or is to take the place of another itself. */
 	if (raftblk_config_is_joint(config) || config->member[old].replaces)
 		return -EINPROGRESS;
@@ -140,12 +143,14 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 	if (rep->raft.config.nr == RAFTBLK_MAX_MEMBERS)
 		return -ENOSPC;
 	*config = rep->raft.config;
-	c->member.flags = c->learner ? 0 : RAFTBLK_MEMBER_PROMOTE;
+	c->member.flags = c->learner && !c->witness ? 0 : RAFTBLK_MEMBER_PROMOTE;
 	if (c->member.replaces) {
 		err = join_replaces(config, c);
 		if (err)
 			return err;
 	}
+	if (c->witness)
+		c->member.flags |= RAFTBLK_MEMBER_WITNESS;
 	/* Its address may be that of another member: of one that joined from there, failed, and
 	 * was made anew.  Who answers a dial says which one it is, so no two are mixed up.
 	 */
@@ -189,7 +194,7 @@ static void transfer_step(struct raftblk_replica *rep, struct raftblk_change *c)
 	if (!raft_leads(r) || r->transfer_to)
 		return;
 	err = raft_transfer(r, rep->now, c->to);
-	if (err == -ENOENT)
+	if (err == -ENOENT || err == -EOPNOTSUPP)
 		change_end(rep, c, err);
 }
 
@@ -219,24 +224,22 @@ static int vote_may_go(struct raftblk_replica *rep, const struct raftblk_config 
 	return -EAGAIN;
 }
 
-static u32 voters(const struct raftblk_config *config)
+/* Without it nobody could open the device; witnesses do not help. */
+static bool is_last_voter(const struct raftblk_config *config, const struct raftblk_member *m)
 {
-	u32 nr = 0;
-	u32 i;
-
-	for (i = 0; i < config->nr; i++)
-		nr += !!raftblk_member_votes(&config->member[i]);
-	return nr;
+	return raftblk_member_votes(m) && raftblk_member_has_data(m) &&
+	       raftblk_config_data_voters(config) == 1;
 }
 
 /* Returns 0: in @config is what is asked for; -EAGAIN: later; else why not. */
 static int remove_build(struct raftblk_replica *rep, struct raftblk_config *config, u32 id)
 {
-	bool votes = raftblk_member_votes(&config->member[raftblk_config_find(config, id)]);
+	const struct raftblk_member *m = &config->member[raftblk_config_find(config, id)];
+	bool votes = raftblk_member_votes(m);
 
 	if (is_replaced(config, id))
 		return -EALREADY;
-	if (votes && voters(config) == 1)
+	if (is_last_voter(config, m))
 		return -EBUSY;
 	raftblk_config_remove(config, id);
 	return votes ? vote_may_go(rep, config, id) : 0;
@@ -262,7 +265,7 @@ static int set_build(struct raftblk_replica *rep, struct raftblk_config *config,
 	m->flags &= ~RAFTBLK_MEMBER_PROMOTE;
 	if (!votes)
 		return 0;
-	if (voters(config) == 1)
+	if (is_last_voter(config, m))
 		return -EBUSY;
 	raftblk_config_demote(config, c->to);
 	return vote_may_go(rep, config, c->to);

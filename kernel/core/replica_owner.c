@@ -12,11 +12,13 @@
 /* A member this close to the end of the log is given leadership at once. */
 #define HAND_OVER_LAG	64
 
-static bool is_voter(const struct raftblk_replica *rep)
+/* Who opens the device has to lead for as long as it writes, and to have what it reads. */
+static bool may_own(const struct raftblk_replica *rep)
 {
 	int slot = raftblk_config_find(&rep->raft.config, rep->raft.id);
 
-	return slot >= 0 && raftblk_member_votes(&rep->raft.config.member[slot]);
+	return slot >= 0 && raftblk_member_votes(&rep->raft.config.member[slot]) &&
+	       !raftblk_replica_is_witness(rep);
 }
 
 static void open_end(struct raftblk_replica *rep, struct raftblk_open *open, int status, u32 owner)
@@ -181,7 +183,7 @@ static void opens_step(struct raftblk_replica *rep)
 	opens_expire(rep);
 	if (list_empty(&rep->opens))
 		return;
-	if (!is_voter(rep) || rep->raft.removed)
+	if (!may_own(rep) || rep->raft.removed)
 		raftblk_replica_opens_end(rep, -EPERM, rep->owner_node);
 	else if (rep->raft.incomplete)
 		return;		/* it cannot lead yet */
@@ -293,8 +295,8 @@ static int pull_status(struct raftblk_replica *rep, u32 from, u32 *holder)
 	if (rep->raft.transfer_to == from)
 		return 0;
 	err = raft_transfer(&rep->raft, rep->now, from);
-	if (err == -ENOENT)
-		return -EPERM;	/* a learner */
+	if (err == -ENOENT || err == -EOPNOTSUPP)
+		return -EPERM;	/* a learner, or a witness */
 	return err ? -EAGAIN : 0;
 }
 

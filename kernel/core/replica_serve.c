@@ -8,6 +8,10 @@
 
 static bool may_serve(const struct raftblk_replica *rep)
 {
+#ifdef RAFTBLK_PLANT_WITNESS_SERVES
+	if (raftblk_replica_is_witness(rep))
+		return true;	/* planted fault: for the simulator to find */
+#endif
 	return !rep->raft.incomplete && rep->catchup.state == RAFTBLK_CATCHUP_OFF &&
 	       rep->super.data_sectors;
 }
@@ -321,7 +325,12 @@ static void poll_boundary(struct raftblk_replica *rep, u32 slot, struct raftblk_
 
 	raftblk_replica_msg(rep, m, RAFTBLK_MSG_CATCHUP_RESP, slot);
 	m->ctx = rep->peer[slot].boundary_ctx;
-	if (!rep->applied) {
+	/*
+	 * A witness has the log behind its boundary, and nothing of what is before.  The asker
+	 * would give up a data area that is whole, if old, for one that it may find nobody
+	 * to make whole again.
+	 */
+	if (!rep->applied || raftblk_replica_is_witness(rep)) {
 		m->status = EAGAIN;
 		return;
 	}

@@ -62,6 +62,7 @@ struct fake *fake_new(u32 ring, u32 align, u32 max_entries)
 		f->super.uuid[i] = 0x40 + i;
 		f->super.incarnation[i] = 0x90 + i;
 	}
+	f->super.data_sectors = 1;
 	f->super.ring_sectors = ring;
 	f->super.log_align = align * 512;
 	f->super.max_entries = max_entries;

@@ -67,6 +67,13 @@ TEST(config_refused, "config: what cannot be is refused")
 	REFUSED(d.member[2].addr[4] = 1);		/* IPv4 has four bytes */
 	REFUSED(d.member[0].flags = d.member[1].flags = d.member[2].flags = 0);
 	REFUSED(d.member[0].flags = d.member[1].flags = d.member[2].flags = OLD);
+	REFUSED(d.member[0].flags = d.member[1].flags = d.member[2].flags =
+		OLD | NEW | RAFTBLK_MEMBER_WITNESS);
+	/* a witness is the outgoing set, or the incoming one */
+	REFUSED(d.member[0].flags = OLD | NEW | RAFTBLK_MEMBER_WITNESS;
+		d.member[1].flags = NEW; d.member[2].flags = 0);
+	REFUSED(d.member[0].flags = OLD | NEW | RAFTBLK_MEMBER_WITNESS;
+		d.member[1].flags = OLD; d.member[2].flags = 0);
 	REFUSED(d.member[0].flags = d.member[1].flags = d.member[2].flags = NEW);
 	CHECK_EQ(raftblk_config_decode(&back, &good), 0);
 }
@@ -210,4 +217,22 @@ TEST(config_leave, "config: members leave, lose their vote, are replaced")
 	CHECK_EQ(c.nr, 4);
 	CHECK(!raftblk_config_is_joint(&c));
 	CHECK_EQ(c.member[3].flags, 0);
+}
+
+TEST(config_witness, "config: who has data, and that a member stays what it is")
+{
+	static const u8 flags[] = { OLD | NEW, OLD, OLD | NEW | RAFTBLK_MEMBER_WITNESS,
+				    NEW | RAFTBLK_MEMBER_WITNESS, 0 };
+	struct raftblk_config c = make(5, flags), other = c;
+
+	CHECK_EQ(raftblk_config_data_voters(&c), 2);
+	CHECK(raftblk_member_has_data(&c.member[4]) && !raftblk_member_has_data(&c.member[3]));
+	raftblk_config_finish(&other);
+	CHECK_EQ(raftblk_config_data_voters(&other), 1);
+	CHECK_EQ(other.member[2].flags, OLD | NEW | RAFTBLK_MEMBER_WITNESS);
+	CHECK(raftblk_config_same_kinds(&c, &other) && raftblk_config_same_kinds(&other, &c));
+	other.member[0].flags |= RAFTBLK_MEMBER_WITNESS;
+	CHECK(!raftblk_config_same_kinds(&c, &other));
+	other.member[0].id = 9;
+	CHECK(raftblk_config_same_kinds(&c, &other));
 }

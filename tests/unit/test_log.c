@@ -293,6 +293,36 @@ TEST(log_table_full, "log: the table gives up applied entries, never others")
 	fake_free(f);
 }
 
+TEST(log_witness, "log: a witness forgets only where data needs the place")
+{
+	struct fake *f = fake_new(1024, 1, 1024);
+	struct raftblk_ckpt ckpt = { };
+	u64 first;
+	u32 i;
+
+	f->log.witness = true;
+	for (i = 0; i < 600; i++) {
+		CHECK_EQ(fake_append(f, WRITE, 1, 3), 0);
+		fake_flush(f);
+		raftblk_log_ckpt_fill(&f->log, f->log.last, &ckpt);
+		raftblk_log_ckpt_done(&f->log, &ckpt);
+	}
+	/* seven eighths of the ring, all applied; the rest is free for no-ops */
+	CHECK_EQ(f->log.last - f->log.first + 1, 1024 / 8 * 7 / 4);
+	first = f->log.first;
+	for (i = 0; i < 1024 / 8; i++) {
+		CHECK_EQ(fake_append(f, NOOP, 2, 0), 0);
+		fake_flush(f);
+		CHECK_EQ(f->log.first, first);
+	}
+	CHECK_EQ(fake_append(f, NOOP, 2, 0), 0);
+	CHECK_EQ(f->log.first, first + 1);
+	fake_flush(f);
+	CHECK_EQ(fake_append(f, WRITE, 2, 3), 0);
+	CHECK(f->log.first > first + 30);
+	fake_free(f);
+}
+
 TEST(log_inflight_pins, "log: a cut record on its way holds its place in the ring")
 {
 	struct fake *f = fake_new(128, 1, 64);
