@@ -183,6 +183,26 @@ static void check_cut(struct node *n, u64 keep)
 		     (unsigned long long)keep);
 }
 
+/*
+ * A witness may be the only one that has what another member lacks, so it forgets only
+ * what it needs the place of.
+ */
+static void check_forgets(struct node *n)
+{
+	const struct raftblk_log *log = &n->rep.log;
+
+	if (node_is_witness(n) && log->first > n->sh_first) {
+		COUNT(witness_forgets);
+		if (log->tail_pos + log->pending_sectors - n->sh_head <=
+		    log->ring_sectors - log->ring_sectors / 8 &&
+		    log->last - n->sh_first < log->max_entries - log->max_entries / 8)
+			LOST("node %u: a witness forgets entry %llu, and has room for it", n->id,
+			     (unsigned long long)n->sh_first);
+	}
+	n->sh_first = log->first;
+	n->sh_head = log->head_pos;
+}
+
 /* What is new in the log since the last look; costs only for what is. */
 static void check_log(struct node *n, bool all)
 {
@@ -201,13 +221,13 @@ static void check_log(struct node *n, bool all)
 	if (i < n->sh_last && !all)
 		check_cut(n, i);
 	n->sh_last = log->last;
+	check_forgets(n);
 	for (i++; i <= log->last; i++) {
 		check_entry(n, i);
 		n->sh_term[i] = raftblk_log_term(log, i);
 		if (n->sh_term[i] < raftblk_log_term(log, i - 1))
 			LOST("node %u: terms go down at entry %llu", n->id, (unsigned long long)i);
 	}
-	n->sh_first = log->first;
 }
 
 /* ---- commit ---- */
@@ -276,6 +296,9 @@ static void check_config(struct node *n)
 static void commit_owner(struct node *n, u64 index, const struct raftblk_entry *e)
 {
 	if (e->op == RAFTBLK_OP_OWNER) {
+		if (e->sector && node_is_witness(node_by_id(e->sector)))
+			LOST("node %llu: owns the device, and is a witness",
+			     (unsigned long long)e->sector);
 		owner_node = e->sector;
 		owner_token = index;
 	} else if (raftblk_entry_is_data(e) && e->token != owner_token) {
@@ -370,6 +393,8 @@ static void check_leader(struct node *n)
 	u64 i;
 
 	COUNT(leaders);
+	if (node_is_witness(n))
+		COUNT(witness_leads);
 	leader_of = grow(leader_of, &leader_room, term + 1, sizeof(*leader_of));
 	if (leader_of[term])
 		LOST("Election Safety: nodes %u and %u both lead term %llu",
@@ -486,6 +511,7 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 	if (n->rep.raft.proof_index)
 		n->rotten = true;
 	n->sh_last = log->last;
+	n->sh_first = log->first;
 	check_log(n, true);
 	for (i = log->first; i <= log->last; i++)
 		n->dur_term[i] = n->sh_term[i];
@@ -525,8 +551,8 @@ void check_vmap(const struct node *n, bool exact)
 	u64 *want = calloc(extents, sizeof(*want));
 	u64 i, x;
 
-	assert(want);
-	for (i = 1; i <= n->rep.applied && i <= nr_committed; i++) {
+	assert(want || !extents);
+	for (i = 1; extents && i <= n->rep.applied && i <= nr_committed; i++) {
 		const struct raftblk_entry *e = &committed[i].reg->e;
 
 		for (x = e->sector / n->vmap.extent_sectors; raftblk_entry_is_data(e) &&
@@ -554,6 +580,10 @@ void check_caught_up(const struct node *n)
 	u64 i, s;
 
 	assert(want);
+	if (node_is_witness(n)) {
+		free(want);
+		return;
+	}
 	for (i = 1; i <= nr_committed; i++) {
 		const struct reg *r = committed[i].reg;
 

@@ -202,7 +202,7 @@ static void applied_advance(struct node *n)
 
 		if (!e || next > n->rep.raft.commit)
 			return;
-		if (raftblk_entry_is_data(e) && n->applied_set[next & mask] != next)
+		if (raftblk_entry_is_data(e) && !node_is_witness(n) && n->applied_set[next & mask] != next)
 			return;
 		n->applied_to = next;
 	}
@@ -255,6 +255,9 @@ void check_ckpt_write(struct node *n, const struct raftblk_ckpt *c)
 		     (unsigned long long)c->applied_index, (unsigned long long)n->flushed);
 	if (c->applied_index < n->disk_ckpt_index)
 		LOST("node %u: checkpoint goes back", n->id);
+	if (c->applied_index > n->dur_last)
+		LOST("node %u: checkpoint at %llu, but only %llu is durable", n->id,
+		     (unsigned long long)c->applied_index, (unsigned long long)n->dur_last);
 }
 
 void check_ckpt_landed(struct node *n, const struct raftblk_ckpt *c)
@@ -282,6 +285,7 @@ void check_log_reset(struct node *n, u64 index, u64 term)
 	shadow_grow(n, index + 1);
 	n->boundary = index;
 	n->sh_first = index + 1;
+	n->sh_head = n->rep.log.head_pos;
 	n->sh_last = index;
 	n->sh_term[index] = term;
 	n->dur_last = index;

@@ -29,14 +29,15 @@ static struct node *favourite;
 
 static void client_tick(struct event *ev);
 
-void client_reset(void)
-{
-	favourite = &node[rnd(sim.set.initial)];
-}
-
+/* Nobody works where there is no device; somebody tries, now and then. */
 void client_favour(struct node *n)
 {
-	favourite = n;
+	favourite = node_is_witness(n) && chance(900) ? node : n;
+}
+
+void client_reset(void)
+{
+	client_favour(&node[rnd(sim.set.initial)]);
 }
 
 void client_start(struct node *n)
@@ -169,6 +170,8 @@ void client_done(struct node *n, struct raftblk_req *req)
 			 n->id, req->status);
 	if (req->status == -ETIMEDOUT)
 		COUNT(io_timeouts);
+	if (!req->status && node_is_witness(n))
+		LOST("node %u: a request is done, and it is a witness", n->id);
 	if (!op->id && !req->status && n->incomplete)
 		LOST("node %u: answers a read and is incomplete", n->id);
 	if (op->id) {
@@ -217,6 +220,8 @@ void client_opened(struct node *n, struct raftblk_open *open)
 	trace("node %u: opened, status %d", n->id, status);
 	wait_free(w);
 	n->opening = false;
+	if (!status && node_is_witness(n))
+		LOST("node %u: opened, and is a witness", n->id);
 	if (status == -EBUSY)
 		COUNT(ebusy);
 	if (status)
@@ -256,6 +261,7 @@ void client_join(struct node *at, struct node *joiner)
 	trace("node %u: is asked to let machine %u join", at->id, joiner->slot);
 	w->joiner = joiner;
 	w->change.kind = RAFTBLK_CHANGE_JOIN;
+	w->change.witness = node_is_witness(joiner);
 	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
 	memset(w->change.member.incarnation, 0xa0 + joiner->slot, 16);
 	w->change.member.addr.family = 4;

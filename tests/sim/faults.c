@@ -122,6 +122,21 @@ static bool backs(const struct node *n, const struct node *m)
 	       !raftblk_config_is_joint(&n->config);
 }
 
+/*
+ * Where there is a witness: is there another member with data that has all of it?  What is
+ * on one disk and, perhaps no longer, in the witness's ring does not survive losing both.
+ */
+static bool has_twin(const struct node *n)
+{
+	struct node *m;
+
+	for_each_node(m)
+		if (m != n && m->exists && !node_is_witness(m) && backs(n, m) &&
+		    m->dur_last >= n->dur_last)
+			return true;
+	return false;
+}
+
 static void rot(struct node *n)
 {
 	u64 i, pick = 0, found = 0;
@@ -133,7 +148,7 @@ static void rot(struct node *n)
 		bad += m->exists && m != n && m->scarred;
 		live += m->exists && !m->behind && backs(n, m);
 	}
-	if (!may_rot(n, bad, live))
+	if (!may_rot(n, bad, live) || (sim.set.witness && !has_twin(n)))
 		return;
 	for (i = n->rec_head > NODE_RECORDS ? n->rec_head - NODE_RECORDS : 0; i < n->rec_head; i++) {
 		r = &n->rec[i % NODE_RECORDS];
@@ -149,7 +164,7 @@ static void rot(struct node *n)
 	COUNT(rotten_records);
 	trace("node %u: record at %llu (entries %llu + %u) rots", n->id,
 	      (unsigned long long)r->pos, (unsigned long long)r->first, r->nr);
-	disk_rot(&n->disk, sim.set.ring_start + (r->pos + rnd(r->sectors)) % sim.set.ring_sectors,
+	disk_rot(&n->disk, sim.set.ring_start + (r->pos + rnd(r->sectors)) % n->super.ring_sectors,
 		 chance(300));
 }
 
@@ -397,6 +412,32 @@ void faults_catchup(struct node *n)
 		sim_post(rnd(2 * sim.set.disk_max), strike, NULL, n);
 }
 
+static void relay_change(struct event *ev)
+{
+	struct node *n = ev->arg;
+	struct node *leader = the_leader();
+
+	if (sim.healing)
+		return;
+	boot_again(ev);
+	if (leader && leader != n) {
+		node_power_cut(leader);
+		sim_post(sim.set.params.raft.election_ns * rnd_range(2, 12), boot_again, NULL, leader);
+	}
+}
+
+/* One member with data was away, and when it comes back the other one goes. */
+static void fault_relay(void)
+{
+	struct node *n = random_node(true);
+
+	if (!n || node_is_witness(n) || n == the_leader())
+		return;
+	COUNT(relays);
+	node_power_cut(n);
+	sim_post(sim.set.params.raft.election_ns * rnd_range(1, 12), relay_change, NULL, n);
+}
+
 static void (*const fault_kind[])(void) = {
 	[FAULT_CRASH] = fault_crash,
 	[FAULT_ALL_CRASH] = fault_all_crash,
@@ -419,6 +460,10 @@ static void fault(struct event *ev)
 	if (sim.healing)
 		return;
 	sim_post(rnd(2 * sim.set.fault_every), fault, NULL, NULL);
+	if (sim.set.witness && chance(150)) {
+		fault_relay();
+		return;
+	}
 	if (sim.set.away && chance(250)) {
 		fault_away();
 		return;

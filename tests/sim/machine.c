@@ -19,7 +19,8 @@ struct node *node_by_id(u32 id)
 /* Behind everything else. */
 static u64 vmap_start(void)
 {
-	return round_up(sim.set.ring_start + sim.set.ring_sectors + sim.set.volume_sectors +
+	return round_up(sim.set.ring_start + max(sim.set.ring_sectors, sim.set.witness_ring) +
+			sim.set.volume_sectors +
 			SIM_NODES * DATA_MORE, 8ULL);
 }
 
@@ -90,17 +91,17 @@ static void super_fill(struct node *n)
 	s->node_id = n->id;
 	s->block_size = sim.set.block_sectors * SECTOR;
 	s->ring_start = sim.set.ring_start;
-	s->ring_sectors = sim.set.ring_sectors;
+	s->ring_sectors = node_is_witness(n) ? sim.set.witness_ring : sim.set.ring_sectors;
 	s->data_start = s->ring_start + s->ring_sectors;
-	s->data_sectors = sim.set.volume_sectors;
+	s->data_sectors = node_is_witness(n) ? 0 : sim.set.volume_sectors;
 	/* the volume is not larger for that */
-	if (sim.set.params.catchup)
+	if (sim.set.params.catchup && s->data_sectors)
 		s->data_sectors += n->slot * DATA_MORE;
 	s->volume_sectors = sim.set.volume_sectors;
 	s->log_align = sim.set.log_align;
 	s->max_entries = sim.set.max_entries;
 	s->extent_sectors = sim.set.extent_sectors;
-	s->vmap_start = sim.set.params.catchup ? vmap_start() : 0;
+	s->vmap_start = sim.set.params.catchup && s->data_sectors ? vmap_start() : 0;
 	s->minor = ~0U;
 	s->listen.family = 4;
 	s->listen.port = 7789;

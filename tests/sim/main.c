@@ -154,7 +154,7 @@ const char *sim_event_name(enum raftblk_event_type type)
 {
 	static const char *const name[] = {
 		"ROLE", "LEADER", "OWNER", "FENCED", "CONFIG", "BEHIND", "FAULT", "PROVEN",
-		"CATCHUP_BEGIN", "CATCHUP_SOURCE", "CATCHUP_END",
+		"CATCHUP_BEGIN", "CATCHUP_SOURCE", "CATCHUP_END", "REMOVED", "WAITS_FOR_DATA",
 	};
 
 	return type < ARRAY_SIZE(name) ? name[type] : "?";
@@ -222,10 +222,13 @@ static void setup_net(struct setup *s)
 	s->net_max = ONE_OF(100, 500, 4000) * USEC;
 }
 
+static bool with_witness(void);
+
 /* Not from the generator: runs without catch-up stay what they were. */
 static bool with_catchup(void)
 {
-	return sim.catchup ? sim.catchup > 0 : sim.seed % 5 < 2;
+	return sim.catchup ? sim.catchup > 0 : sim.seed % 5 < 2 ||
+	       (with_witness() && sim.seed % 5 < 4);
 }
 
 static void setup_catchup(struct setup *s)
@@ -260,6 +263,33 @@ static bool with_roles(void)
 	return sim.seed % 7 == 3;
 }
 
+/* Likewise: two members with data and a witness, or four and a witness. */
+static bool with_witness(void)
+{
+	return sim.witness || sim.seed % 8 == 6;
+}
+
+static void setup_witness(struct setup *s)
+{
+	s->witness = true;
+	s->nodes = ONE_OF(3, 3, 3, 5);
+	s->initial = chance(200) ? 1 : s->nodes;
+	COUNT(witness_seeds);
+}
+
+/* Behind a ring of its own size, which need not be that of the others. */
+static void setup_witness_ring(struct setup *s)
+{
+	s->witness_ring = s->ring_sectors;
+	if (s->witness && chance(300))
+		s->witness_ring *= 2;
+	else if (s->witness && chance(300))
+		s->witness_ring = max(s->ring_sectors / 2, s->log_align > 512 ? 512ULL : 128ULL);
+	/* what one lost has to be somewhere else, and who has data is few */
+	if (s->witness && chance(700))
+		s->faults &= ~(1U << FAULT_ROT);
+}
+
 static void setup(struct setup *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -269,6 +299,8 @@ static void setup(struct setup *s)
 		s->initial = 1;
 		s->nodes = ONE_OF(2, 3, 3, 5);
 	}
+	if (with_witness())
+		setup_witness(s);
 	setup_replica(s);
 	setup_disk(s);
 	setup_net(s);
@@ -288,12 +320,13 @@ static void setup(struct setup *s)
 	s->roles = with_roles() && s->nodes >= 3 && s->initial == s->nodes;
 	if (s->roles)
 		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
+	setup_witness_ring(s);
 }
 
 static void setup_print(const struct setup *s)
 {
-	trace("%u machines, %u at first; %s; %s election %llu ms; ring %llu, volume %llu, block %u sectors; faults %x every %llu ms",
-	      s->nodes, s->initial, s->tcp ? "connections" : "datagrams",
+	trace("%u machines, %u at first%s; %s; %s election %llu ms; ring %llu, volume %llu, block %u sectors; faults %x every %llu ms",
+	      s->nodes, s->initial, s->witness ? ", the last one a witness" : "", s->tcp ? "connections" : "datagrams",
 	      s->params.catchup ? "catch-up; " : "",
 	      (unsigned long long)(s->params.raft.election_ns / MSEC),
 	      (unsigned long long)s->ring_sectors, (unsigned long long)s->volume_sectors,
@@ -314,6 +347,8 @@ static void cluster_make(void)
 
 		m->id = i + 1;
 		m->flags = RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW;
+		if (node_is_witness(&node[i]))
+			m->flags |= RAFTBLK_MEMBER_WITNESS;
 		memset(m->incarnation, 0xa0 + i, 16);
 		m->addr.family = 4;
 		m->addr.port = 7789;
@@ -495,7 +530,8 @@ static void failure_print(u32 me, int status)
 	else
 		printf("# seed %llu: killed by signal %d%s\n", (unsigned long long)seed,
 		       WTERMSIG(status), WTERMSIG(status) == SIGALRM ? " (takes too long)" : "");
-	printf("# replay: %s%s%s --trace --seed %llu\n", program, sim.blackbox ? " --blackbox" : "",
+	printf("# replay: %s%s%s%s --trace --seed %llu\n", program,
+	       sim.blackbox ? " --blackbox" : "", sim.witness ? " --witness" : "",
 	       !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
 	       (unsigned long long)seed);
 	trace_write(seed);
@@ -572,8 +608,9 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: raftblk-sim [--seed N | --seeds N | --seeds FROM..TO] [-j WORKERS]\n"
 		"                   [--trace] [--trace-dir DIR] [--steps N] [--blackbox] [--expect-bad]\n"
-		"                   [--catchup | --no-catchup]\n"
+		"                   [--catchup | --no-catchup] [--witness]\n"
 		"  --catchup     in all seeds, not only in a share of them\n"
+		"  --witness     a witness in all seeds, not only in a share of them\n"
 		"  --blackbox    only what clients see counts, no look inside\n"
 		"  --expect-bad  succeed if a seed fails\n"
 		"  --trace       print every step (with --seed)\n"
@@ -586,7 +623,7 @@ int main(int argc, char **argv)
 	static const struct option opts[] = {
 		{ "seed", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' }, { "trace", 0, NULL, 't' },
 		{ "trace-dir", 1, NULL, 'd' }, { "steps", 1, NULL, 'x' },
-		{ "catchup", 0, NULL, 'c' }, { "no-catchup", 0, NULL, 'C' },
+		{ "witness", 0, NULL, 'w' }, { "catchup", 0, NULL, 'c' }, { "no-catchup", 0, NULL, 'C' },
 		{ "blackbox", 0, NULL, 'b' }, { "expect-bad", 0, NULL, 'e' }, {},
 	};
 	u64 from = 1, to = 200;
@@ -626,6 +663,9 @@ int main(int argc, char **argv)
 			break;
 		case 'C':
 			sim.catchup = -1;
+			break;
+		case 'w':
+			sim.witness = true;
 			break;
 		case 'e':
 			expect_bad = true;

@@ -299,6 +299,12 @@ static void applied(struct disk_op *op)
 	node_run(n);
 }
 
+static void has_data(const struct node *n)
+{
+	if (!n->super.data_sectors)
+		sim_fail("node %u: touches data, and is a witness", n->id);
+}
+
 /* Discarded blocks read as zeros on every member, so they are written as such. */
 static void do_apply(struct node *n, u64 index, const struct raftblk_entry *e)
 {
@@ -306,6 +312,7 @@ static void do_apply(struct node *n, u64 index, const struct raftblk_entry *e)
 	struct disk_op *op = io_new(n, DISK_WRITE, data ? e->nsect * SECTOR : 0, applied);
 
 	COUNT(applies);
+	has_data(n);
 	check_apply(n, index, e);
 	op->a = index;
 	if (data) {
@@ -364,6 +371,7 @@ static void do_read(struct node *n, struct raftblk_req *req)
 	u32 i;
 
 	op->ptr = req;
+	has_data(n);
 	for (i = 0; i < req->nr_segments; i++) {
 		struct raftblk_segment *seg = &req->segment[i];
 		u32 off = (at - req->sector) * SECTOR;
@@ -409,6 +417,8 @@ static void do_send(struct node *n, struct raftblk_msg *m)
 	      (unsigned long long)m->log_term, (unsigned long long)m->commit, m->nr, m->status,
 	      (unsigned long long)m->ctx);
 	check_send(n, m);
+	if (m->type == RAFTBLK_MSG_TIMEOUT_NOW && node_is_witness(n))
+		COUNT(witness_hands_over);
 	net_send(n, to, m);
 	if (m->payload)
 		payload_put(m->payload);
@@ -431,8 +441,13 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 		n->behind = true;
 		sim.excused = true;
 		break;
+	case RAFTBLK_EVENT_WAITS_FOR_DATA:
+		COUNT(witness_waits);
+		break;
 	case RAFTBLK_EVENT_CATCHUP_BEGIN:
 		COUNT(catchups_begun);
+		if (node_is_witness(n))
+			COUNT(witness_boundaries);
 		faults_catchup(n);
 		break;
 	case RAFTBLK_EVENT_CATCHUP_SOURCE:
@@ -500,12 +515,14 @@ static void node_do(struct node *n, struct raftblk_action *a)
 		vmap_write(n, a->block);
 		break;
 	case RAFTBLK_ACT_CHUNK_READ:
+		has_data(n);
 		chunk_read(n, &a->io);
 		break;
 	case RAFTBLK_ACT_CHUNK_WRITE:
 		chunk_write(n, &a->io);
 		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
+		has_data(n);
 		chunk_serve(n, &a->io);
 		break;
 	}

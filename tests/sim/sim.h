@@ -79,6 +79,8 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(catchups_begun) X(catchups_again) X(catchups_ended) X(chunks_read) X(chunks_written) \
 	X(chunks_served) X(chunks_dropped) X(source_changes) \
 	X(long_absences) X(catchup_faults) X(last_complete) \
+	X(witness_seeds) X(witness_leads) X(witness_hands_over) X(witness_boundaries) \
+	X(witness_forgets) X(witness_waits) X(relays) X(helped) X(stranded) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
@@ -121,6 +123,8 @@ struct setup {
 	bool end_early;		/* the faults end while a member catches up */
 	bool roles;		/* members lose their vote and get it again */
 	bool throttle;		/* clients wait for members that lag */
+	bool witness;		/* the last machine has no data area */
+	u64 witness_ring;	/* its ring */
 	struct raftblk_replica_params params;
 };
 
@@ -133,6 +137,7 @@ struct sim {
 	bool tracing;
 	bool blackbox;		/* no look inside: the oracle alone */
 	int catchup;		/* 0: the seed decides; 1: on, -1: off */
+	bool witness;		/* a witness in every seed */
 	bool redone;		/* writes were proposed again though they may have been kept */
 	bool vague;		/* a version map was not read back whole */
 	bool healing;		/* the end phase: no more faults */
@@ -306,6 +311,7 @@ struct node {
 	u64 *voted;
 	u64 sh_size, voted_size;
 	u64 sh_first;
+	u64 sh_head;		/* position of the oldest entry that was kept */
 	u64 sh_last;
 	u64 dur_last;
 	u64 rot_last;		/* dur_last before the medium lost a record */
@@ -342,6 +348,12 @@ struct node {
 extern struct node node[SIM_NODES];
 
 #define for_each_node(n) for ((n) = node; (n) < node + sim.set.nodes; (n)++)
+
+/* Votes, and has no data area. */
+static inline bool node_is_witness(const struct node *n)
+{
+	return sim.set.witness && n->slot == sim.set.nodes - 1;
+}
 
 void node_make(struct node *n, u32 slot);
 void node_free(struct node *n);
