@@ -125,7 +125,7 @@ static int node_id(struct node *n)
 
 static void node_fresh_log(struct node *n)
 {
-	struct raftblk_super s = { .ring_sectors = 8192, .log_align = 512,
+	struct raftblk_super s = { .ring_sectors = 8192, .data_sectors = 1, .log_align = 512,
 				   .max_entries = MAX_ENTRIES };
 
 	memset(n->slot, 0, sizeof(n->slot));
@@ -408,10 +408,17 @@ static void cmd_quiet(void)
 static void cmd_nodes(char **arg)
 {
 	int voters = arg[0] ? atoi(arg[0]) : 0;
+	int witness = 0;
 	int i, k;
 
 	reset();
-	nr_nodes = arg[1] ? atoi(arg[1]) : voters;
+	nr_nodes = voters;
+	for (i = 1; arg[0] && arg[i]; i++) {
+		if (arg[i][0] == 'w')
+			witness = atoi(arg[i] + 1);
+		else
+			nr_nodes = atoi(arg[i]);
+	}
 	if (voters < 1 || nr_nodes > MAX_NODES)
 		die("nodes", arg[0]);
 	for (i = 1; i <= nr_nodes; i++) {
@@ -423,6 +430,8 @@ static void cmd_nodes(char **arg)
 			c->member[k].id = k + 1;
 			c->member[k].addr.family = 4;
 			c->member[k].flags = k < voters ? RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW : 0;
+			if (k + 1 == witness)
+				c->member[k].flags |= RAFTBLK_MEMBER_WITNESS;
 		}
 		node_fresh_log(&nodes[i]);
 		node_start(&nodes[i], c, NULL, 0);
@@ -511,8 +520,10 @@ static void cmd_status(char **arg)
 
 		if (one && i != one)
 			continue;
-		say("%d: %s term=%llu vote=%u leader=%u commit=%llu durable=%llu%s%s log=", i,
-		    n->up ? raft_role_name(n->raft.role) : "down", (unsigned long long)n->raft.term,
+		say("%d: %s%s term=%llu vote=%u leader=%u commit=%llu durable=%llu%s%s log=", i,
+		    n->up ? raft_role_name(n->raft.role) : "down",
+		    n->up && raft_waits_for_data(&n->raft, node_now(n)) ? " waits-for-data" : "",
+		    (unsigned long long)n->raft.term,
 		    n->raft.voted_for, n->raft.leader, (unsigned long long)n->raft.commit,
 		    (unsigned long long)n->log.durable, raft_leads(&n->raft) ? " leads" : "",
 		    raft_lease_valid(&n->raft, node_now(n)) ? " lease" : "");
@@ -719,6 +730,16 @@ static void cmd_boundary(char **arg)
 	node_poll(n);
 }
 
+/* forget N INDEX: its ring has wrapped, entries up to there are not in it any more */
+static void cmd_forget(char **arg)
+{
+	struct node *n = node_arg(arg[0]);
+	u64 index = strtoull(arg[1], NULL, 0);
+
+	n->log.base_term = raftblk_log_term(&n->log, index);
+	n->log.first = index + 1;
+}
+
 static void cmd_complete(char **arg)
 {
 	struct node *n = node_arg(arg[0]);
@@ -759,6 +780,7 @@ static void run_line(char *line)
 	CMD(msg);
 	CMD(boundary);
 	CMD(complete);
+	CMD(forget);
 	else if (!strcmp(arg[0], "quiet"))
 		cmd_quiet();
 	else
