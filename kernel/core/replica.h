@@ -133,7 +133,7 @@ struct raftblk_open {
  *	-EBUSY (it is the last voter), -EINPROGRESS (another change is under way),
  *	-EALREADY (it is being replaced), -ETXTBSY (it has the device open for writing),
  *	-EHOSTDOWN (the voters left that can be reached and are complete would be no
- *	majority), -EADDRINUSE (SET: another member has that address), -EPERM (this member
+ *	majority), -EADDRINUSE (another member has that address), -EPERM (this member
  *	has left the volume), -ESTALE (JOIN: the log no longer reaches back to its start, and there
  *	is no params.catchup),
  *	-ENOSPC (too many), -EIO (the member has stopped), -ESHUTDOWN

@@ -146,9 +146,8 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 		if (err)
 			return err;
 	}
-	/* Its address may be that of another member: of one that joined from there, failed, and
-	 * was made anew.  Who answers a dial says which one it is, so no two are mixed up.
-	 */
+	if (addr_is_taken(config, &c->member.addr, c->member.replaces))
+		return -EADDRINUSE;
 	c->member.id = config->next_id++;
 	config->member[config->nr++] = c->member;
 	return propose(rep, config, c);

@@ -50,15 +50,15 @@ def caught_up(lab, timeout=120, members=None):
     lab.wait(lambda: level(lab, members), timeout, 'all members to catch up')
 
 
-def finish(lab):
-    """All members level; take everything down; their data must be the same."""
-    caught_up(lab)
+def finish(lab, members=None):
+    """All members (or those) level; take everything down; their data must be the same."""
+    caught_up(lab, members=members)
     lab.unload_all()
     for node in lab:
         leaks = node.check_kmemleak()
         expect(f'{node.name}: leaks', leaks.strip(), '')
         node.poweroff(60)
-    expect('data areas that differ', compare_data_areas(lab), [])
+    expect('data areas that differ', compare_data_areas(lab, members), [])
 
 
 def opens(node, timeout=90):
