@@ -22,6 +22,23 @@ def form(lab, log='64M', create=(), members=None):
     return first
 
 
+# What the kernel says when a member was removed; udev may be reading its device just then.
+REMOVED_SAYS = (r'^raftblk0 \(vol0\): node \d+, which was removed, tried to connect$',
+                r'^raftblk0 \(vol0\): this member was removed from the volume$',
+                r'^I/O error, dev raftblk0, sector \d+ op 0x0:\(READ\)',
+                r'^Buffer I/O error on dev raftblk0',
+                r'^ *raftblk0: unable to read partition table')
+
+
+def members(node):
+    """{node id: part}"""
+    return {m['id']: m['part'] for m in node.status(VOLUME)['members']}
+
+
+def is_removed(node):
+    return node.status(VOLUME)['removed']
+
+
 def voters(node):
     return [m for m in node.status(VOLUME)['members'] if m['part'] == 'voter']
 

@@ -82,7 +82,7 @@ def joining(n1, n2, n3):
             '--token', right, device=SPARE)
     refused(n3, 1, 'token', 'join', n1.address, SPARE, *here, '--token', wrong, device=SPARE)
     refused(n3, 1, 'too small', 'join', n1.address, TINY, *here, '--token', right, device=TINY)
-    refused(n3, 1, 'no member with the node id', 'join', n1.address, SPARE, *here,
+    refused(n3, 1, 'no member with the node id', 'join', n1.address, '/dev/vda', *here,
             '--replace', '9', '--token', right, device='/dev/vda')
     expect('members', len(n1.status('vol0')['members']), 2)
 

@@ -3,14 +3,11 @@
 
 from rblab.oracle import Oracle
 
-from _common import DEVICE, VOLUME, caught_up, expect, finish, leader, pause, up
+from _common import (DEVICE, REMOVED_SAYS, VOLUME, caught_up, expect, finish, is_removed, leader,
+                     members, pause, up)
 
 LAB = {'nodes': 5, 'disk': '96M', 'mem': 256}
 TIMEOUT = 600
-
-
-def members(node):
-    return {m['id']: m['part'] for m in node.status(VOLUME)['members']}
 
 
 def all_vote(lab, node, ids):
@@ -69,10 +66,6 @@ def wrong(lab):
             n2.address)
     refused(n1, 'no member has the node id', 'member', 'replace', VOLUME, '9')
     expect('members', members(n1), {i: 'voter' for i in range(1, 6)})
-
-
-def is_removed(node):
-    return node.status(VOLUME)['removed']
 
 
 def shrink(lab, writer):
@@ -136,6 +129,7 @@ def remove_leader(lab):
 
 def run(lab):
     n1 = lab.node(1)
+    lab.allow(*REMOVED_SAYS)
     lab.form(members=[1], create=['--log-size', '16M'])
     oracle = Oracle(DEVICE, blocks=1024, qd=4)
     writer = oracle.write(n1, pause=2000)
