@@ -82,10 +82,12 @@ int member_from_json(struct json_object *j, struct raftblk_member *m)
 	} flags[] = {
 		{ "old", RAFTBLK_MEMBER_OLD }, { "new", RAFTBLK_MEMBER_NEW },
 		{ "promote", RAFTBLK_MEMBER_PROMOTE }, { "witness", RAFTBLK_MEMBER_WITNESS },
+		{ "stays", RAFTBLK_MEMBER_STAYS },
 	};
 
 	memset(m, 0, sizeof(*m));
 	m->id = j_u64(j, "id");
+	m->replaces = j_u64(j, "replaces");
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		if (member_has_flag(j, flags[i].name))
 			m->flags |= flags[i].flag;

@@ -30,11 +30,12 @@ static const char *const spec_member_flag_names[] = {
 	"new",
 	"promote",
 	"witness",
+	"stays",
 };
 
 const struct spec_enum spec_member_flag = {
 	.names = spec_member_flag_names,
-	.nr = 4,
+	.nr = 5,
 };
 
 static const char *const spec_event_kind_names[] = {
@@ -285,6 +286,9 @@ static const struct spec_attr spec_set_member_attrs[] = {
 	},
 	[RAFTBLK_A_MEMBER_INCOMPLETE] = {
 		.name = "incomplete", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_MEMBER_REPLACES] = {
+		.name = "replaces", .type = SPEC_U32,
 	},
 };
 

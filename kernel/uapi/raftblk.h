@@ -50,12 +50,15 @@ enum raftblk_progress {
  * @RAFTBLK_MEMBER_FLAG_NEW: Voter in the incoming set.
  * @RAFTBLK_MEMBER_FLAG_PROMOTE: Learner that becomes a voter by itself.
  * @RAFTBLK_MEMBER_FLAG_WITNESS: Has no data area.
+ * @RAFTBLK_MEMBER_FLAG_STAYS: Loses its vote in the change that is under way, and stays as
+ *	a learner.
  */
 enum raftblk_member_flag {
 	RAFTBLK_MEMBER_FLAG_OLD = 1,
 	RAFTBLK_MEMBER_FLAG_NEW = 2,
 	RAFTBLK_MEMBER_FLAG_PROMOTE = 4,
 	RAFTBLK_MEMBER_FLAG_WITNESS = 8,
+	RAFTBLK_MEMBER_FLAG_STAYS = 16,
 };
 
 /**
@@ -264,6 +267,8 @@ enum raftblk_a_address {
  *	(s32)
  * @RAFTBLK_A_MEMBER_INCOMPLETE: Leader only; 1 if it says that it is catching up and does
  *	not count for commits. (u8)
+ * @RAFTBLK_A_MEMBER_REPLACES: Of a learner, the member whose place it takes when it has
+ *	caught up; absent if none. (u32)
  */
 enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_PAD = 1,
@@ -286,6 +291,7 @@ enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_RECONNECTS,
 	RAFTBLK_A_MEMBER_LAST_ERROR,
 	RAFTBLK_A_MEMBER_INCOMPLETE,
+	RAFTBLK_A_MEMBER_REPLACES,
 
 	__RAFTBLK_A_MEMBER_MAX,
 	RAFTBLK_A_MEMBER_MAX = (__RAFTBLK_A_MEMBER_MAX - 1)
