@@ -72,11 +72,17 @@ bool raft_may_campaign(const struct raft *r)
 	       !r->removed;
 }
 
+/*
+ * Nobody else is asked, and nobody else can lead.  Not before the configuration that says
+ * so is committed: while it may be cut, the leader that made it is still one, and counts on
+ * this member to keep silent for an election time.
+ */
 static bool raft_is_alone(const struct raft *r)
 {
 	int slot = raftblk_config_find(&r->config, r->id);
 
-	return slot >= 0 && raftblk_config_quorum(&r->config, 1U << slot);
+	return slot >= 0 && r->config.index <= r->commit &&
+	       raftblk_config_quorum(&r->config, 1U << slot);
 }
 
 void raft_election_reset(struct raft *r, u64 now)
