@@ -154,6 +154,9 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 		if (err)
 			return err;
 	}
+	/* One change at a time.  A leader that leaves has to hand over first. */
+	if (raftblk_config_is_joint(config))
+		return -EAGAIN;
 	/* Its address may be that of another member: of one that joined from there, failed, and
 	 * was made anew.  Who answers a dial says which one it is, so no two are mixed up.
 	 */
