@@ -52,11 +52,28 @@ static struct raft_peer *raft_guest(struct raft *r, u32 id)
 	return p;
 }
 
-static const struct raftblk_member *raft_self(const struct raft *r)
+static bool votes_in(const struct raftblk_config *c, u32 id)
 {
-	int slot = raftblk_config_find(&r->config, r->id);
+	int slot = raftblk_config_find(c, id);
 
-	return slot < 0 ? NULL : &r->config.member[slot];
+	return slot >= 0 && raftblk_member_votes(&c->member[slot]);
+}
+
+bool raft_has_vote(const struct raft *r)
+{
+	return votes_in(&r->config, r->id);
+}
+
+/*
+ * By the newest configuration in the log it has no vote, but that is not committed, and by
+ * the one before it had: its vote may be needed, and it has to refuse it to who lacks that
+ * configuration.  Were it the only one that has it left, nobody could ever be elected.  So
+ * it stands; the votes are counted by the newest (thesis, 4.2.2).
+ */
+static bool raft_vote_lingers(const struct raft *r)
+{
+	return r->config.index > r->commit && r->nr_history &&
+	       votes_in(&r->history[r->nr_history - 1], r->id);
 }
 
 /* A member that may have lost what it acknowledged must not help to elect
@@ -66,10 +83,8 @@ static const struct raftblk_member *raft_self(const struct raft *r)
  */
 bool raft_may_campaign(const struct raft *r)
 {
-	const struct raftblk_member *self = raft_self(r);
-
-	return self && raftblk_member_votes(self) && !r->proof_index && !r->incomplete &&
-	       !r->removed;
+	return (raft_has_vote(r) || raft_vote_lingers(r)) && !r->proof_index &&
+	       !r->incomplete && !r->removed;
 }
 
 /*

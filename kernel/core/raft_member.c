@@ -312,6 +312,11 @@ void raft_config_step(struct raft *r, u64 now)
 		raft_config_finish(r, now);
 		return;
 	}
+	/* It was elected to see that the configuration without it is committed. */
+	if (!raft_has_vote(r)) {
+		raft_step_aside(r, now);
+		return;
+	}
 	m = raft_ready_learner(r, now);
 	if (m && m->replaces == r->id && !raft_is_only_voter(r)) {
 		/* Who stays carries it out; without others it hands over in the joint phase. */

@@ -156,6 +156,9 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 	}
 	if (addr_is_taken(config, &c->member.addr, c->member.replaces))
 		return -EADDRINUSE;
+	/* One change at a time.  A leader that leaves has to hand over first. */
+	if (raftblk_config_is_joint(config))
+		return -EAGAIN;
 	c->member.id = config->next_id++;
 	config->member[config->nr++] = c->member;
 	return propose(rep, config, c);

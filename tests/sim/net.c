@@ -23,7 +23,7 @@ struct packet {
 	u32 to_life;
 	u32 epoch;
 	u32 len;
-	u8 bytes[];
+	u8 bytes[] __attribute__((aligned(8)));	/* begins with a header */
 };
 
 /**

@@ -117,6 +117,35 @@ REPLICA_TEST(replace_only, "the only voter is replaced, and meanwhile holds up n
 	check(open_now(W2, &(struct raftblk_open){}) == 0);
 }
 
+REPLICA_TEST(join_while_joint, "nobody joins while a leader that leaves has yet to hand over")
+{
+	struct raftblk_change c;
+	u64 index;
+
+	start_all(1);
+	lead(W1);
+	c = join_of(2, 1);
+	check(change_now(W1, &c) == 0);
+	join_start(W2, W1);
+	W2->hold = BIT_ACT(VOTE_WRITE);		/* it cannot be elected */
+	pass(300);
+	while (W2->nr_held && !raftblk_config_is_joint(&W1->rep.raft.config)) {
+		world_complete(W2, 0);
+		pass(100);
+	}
+	check(raftblk_config_is_joint(&W1->rep.raft.config));
+	check(raft_leads(&W1->rep.raft) && W1->rep.raft.config.index <= W1->rep.raft.commit);
+	index = W1->rep.raft.config.index;
+	c = join_of(3, 0);
+	check(change_now(W1, &c) == 1);
+	check(W1->rep.raft.config.index == index);
+	W2->hold = 0;
+	while (W2->nr_held)
+		world_complete(W2, 0);
+	pass(4000);
+	check(raft_leads(&W2->rep.raft) && c.status == -EREMOTE);
+}
+
 REPLICA_TEST(removed_reads, "reads of a member that has left end")
 {
 	struct raftblk_req *req;
