@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* up, down, token, transfer, set, version: one request to the module each. */
+/* up, down, set, version: one request to the module each. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,9 +8,39 @@
 
 #include "address.h"
 #include "device.h"
+#include "format.h"
 #include "member.h"
 #include "nl.h"
 #include "tool.h"
+
+/* The member's machine has another address from now on. */
+static int move(const char *path, const char *text)
+{
+	struct raftblk_super s;
+	struct raftblk_addr to;
+	const char *why = NULL;
+	struct device dev;
+	int copy, err, ret = member_parse_addr("--addr", text, &to);
+
+	if (ret)
+		return ret;
+	err = address_is_local(&to);
+	if (err)
+		return fail(EXIT_ERROR, "--addr %s: %s", text, strerror(-err));
+	ret = device_open(&dev, path, true);
+	if (ret)
+		return ret;
+	err = device_super(&dev, &s, &copy, &why);
+	if (err) {
+		ret = fail(EXIT_ERROR, "%s: %s", path, why ? why : strerror(-err));
+	} else {
+		s.listen = to;
+		ret = format_rewrite_super(&dev, &s);
+	}
+	device_close(&dev);
+	explicit_bzero(s.key, sizeof(s.key));
+	return ret;
+}
 
 int run_up(const struct args *a)
 {
@@ -21,7 +51,10 @@ int run_up(const struct args *a)
 
 	if (ret)
 		return ret;
-	ret = member_up(&nl, a->pos[0], name, &minor);
+	if (a->opt[OPT_ADDR])
+		ret = move(a->pos[0], a->opt[OPT_ADDR]);
+	if (!ret)
+		ret = member_up(&nl, a->pos[0], name, &minor);
 	if (!ret)
 		printf("volume '%s' is up as /dev/raftblk%u\n", name, minor);
 	nl_close(&nl);
@@ -49,78 +82,6 @@ int run_down(const struct args *a)
 	if (a->opt[OPT_FORCE])
 		mnl_attr_put(nlh, RAFTBLK_A_VOLUME_FORCE, 0, NULL);
 	ret = simple(&nl, nlh, a->pos[0]);
-	nl_close(&nl);
-	return ret;
-}
-
-static int hex_bytes(const char *text, u8 *out, size_t len)
-{
-	for (size_t i = 0; i < len; i++, text += 2) {
-		unsigned int byte;
-
-		text += *text == '-';
-		if (sscanf(text, "%2x", &byte) != 1)
-			return -1;
-		out[i] = byte;
-	}
-	return 0;
-}
-
-int run_token(const struct args *a)
-{
-	struct json_object *reply;
-	struct nlmsghdr *nlh;
-	char text[TOKEN_TEXT];
-	struct token t;
-	struct nl nl;
-	int err, ret = nl_open(&nl, false);
-
-	if (ret)
-		return ret;
-	nlh = nl_request(&nl, RAFTBLK_CMD_TOKEN);
-	nl_put_volume(nlh, a->pos[0]);
-	err = nl_call(&nl, nlh, &spec_set_volume, &reply);
-	if (err) {
-		ret = fail(code_of(-err), "%s: %s", a->pos[0], nl.error);
-	} else {
-		if (hex_bytes(j_str(reply, "uuid"), t.uuid, sizeof(t.uuid)) ||
-		    hex_bytes(j_str(reply, "key"), t.key, sizeof(t.key)))
-			ret = fail(EXIT_ERROR, "the module's answer is malformed");
-		else
-			puts(token_format(&t, text));
-		json_object_put(reply);
-		if (isatty(STDOUT_FILENO))
-			fputs("Who has this can join the volume and read all of it.\n", stderr);
-	}
-	explicit_bzero(&t, sizeof(t));
-	explicit_bzero(text, sizeof(text));
-	nl_close(&nl);
-	return ret;
-}
-
-int run_transfer(const struct args *a)
-{
-	struct nlmsghdr *nlh;
-	unsigned long to;
-	struct nl nl;
-	char *end;
-	int err, ret;
-
-	to = strtoul(a->pos[1], &end, 10);
-	if (*end || !to || to > 0xffffffffUL)
-		return fail(EXIT_USAGE, "'%s' is not a node id; 'raftblk status' lists them",
-			    a->pos[1]);
-	ret = nl_open(&nl, false);
-	if (ret)
-		return ret;
-	nlh = nl_request(&nl, RAFTBLK_CMD_TRANSFER);
-	nl_put_volume(nlh, a->pos[0]);
-	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, to);
-	err = nl_call(&nl, nlh, NULL, NULL);
-	if (err && err != -EALREADY)
-		ret = fail(code_of(-err), "%s: %s", a->pos[0], nl.error);
-	else
-		printf("node %lu leads %s%s\n", to, a->pos[0], err ? " already" : "");
 	nl_close(&nl);
 	return ret;
 }

@@ -50,15 +50,6 @@ static int parse_extent(const char *text, u32 *extent)
 	return EXIT_OK;
 }
 
-static int parse_addr(const char *what, const char *text, struct raftblk_addr *addr)
-{
-	const char *why = address_parse(text, addr);
-
-	if (why)
-		return fail(EXIT_USAGE, "%s '%s': %s", what, text, why);
-	return EXIT_OK;
-}
-
 /* So that nothing has been written, and no cluster asked, when it turns out. */
 static int check_local(const struct raftblk_addr *addr)
 {
@@ -205,7 +196,7 @@ int run_create(const struct args *a)
 
 	if (why)
 		return fail(EXIT_USAGE, "'%s': %s", a->pos[0], why);
-	ret = parse_addr("--addr", a->opt[OPT_ADDR], &s.listen);
+	ret = member_parse_addr("--addr", a->opt[OPT_ADDR], &s.listen);
 	if (!ret)
 		ret = parse_block_size(a->opt[OPT_BLOCK_SIZE], &req.block_size);
 	if (!ret)
@@ -314,27 +305,45 @@ static int answer_config(struct json_object *answer, struct raftblk_config *conf
 	return EXIT_OK;
 }
 
-static int ask_cluster(struct nl *nl, const struct raftblk_addr *remote,
-		       const struct raftblk_super *s, bool learner, struct json_object **answer)
+/**
+ * struct join - what is asked of the cluster
+ * @remote: any member
+ * @learner: to stay one
+ * @replaces: node id of the member whose place is to be taken, or 0
+ */
+struct join {
+	struct raftblk_addr remote;
+	bool learner;
+	u32 replaces;
+};
+
+/* @look: only what the volume is like */
+static int ask_cluster(struct nl *nl, const struct join *join, const struct raftblk_super *s,
+		       bool look, struct json_object **answer)
 {
 	struct nlmsghdr *nlh = nl_request(nl, RAFTBLK_CMD_JOIN);
 	char text[ADDRESS_TEXT];
 	int err;
 
-	address_put(nlh, RAFTBLK_A_JOIN_REMOTE, remote);
+	address_put(nlh, RAFTBLK_A_JOIN_REMOTE, &join->remote);
 	address_put(nlh, RAFTBLK_A_JOIN_LOCAL, &s->listen);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_UUID, sizeof(s->uuid), s->uuid);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_KEY, sizeof(s->key), s->key);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_INCARNATION, sizeof(s->incarnation), s->incarnation);
-	if (learner)
+	if (join->learner)
 		mnl_attr_put(nlh, RAFTBLK_A_JOIN_LEARNER, 0, NULL);
+	if (join->replaces)
+		mnl_attr_put_u32(nlh, RAFTBLK_A_JOIN_REPLACES, join->replaces);
+	if (look)
+		mnl_attr_put(nlh, RAFTBLK_A_JOIN_LOOK, 0, NULL);
 	err = nl_call(nl, nlh, &spec_set_join, answer);
 	if (err)
-		return fail(code_of(-err), "%s: %s", address_format(remote, text), nl->error);
+		return fail(code_of(-err), "%s: %s", address_format(&join->remote, text),
+			    nl->error);
 	return EXIT_OK;
 }
 
-/* What the cluster answered becomes this member's superblock. */
+/* What the cluster answered becomes this member's superblock, if the device is large enough. */
 static int take_answer(struct json_object *answer, const struct device *dev,
 		       struct raftblk_super *s, struct raftblk_config *config)
 {
@@ -353,13 +362,7 @@ static int take_answer(struct json_object *answer, const struct device *dev,
 		return ret;
 	snprintf(s->name, sizeof(s->name), "%s", j_str(answer, "name"));
 	s->node_id = j_u64(answer, "node_id");
-	ret = format_layout(dev, &req, s);
-	if (ret)
-		fprintf(stderr, "Nothing was written, but the cluster counts this machine as "
-			"learner %u of '%s' from now on.\nA learner has no vote, so the cluster "
-			"works as before. Join again with a larger device.\n",
-			s->node_id, s->name);
-	return ret;
+	return format_layout(dev, &req, s);
 }
 
 static int join_up(struct nl *nl, const struct args *a, const struct raftblk_super *s)
@@ -379,39 +382,56 @@ static int join_up(struct nl *nl, const struct args *a, const struct raftblk_sup
 	return member_wait_joined(nl, s->name, wants_learner(a));
 }
 
-/* With the device open and the module there. */
+static int join_ask(struct nl *nl, const struct device *dev, const struct join *join, bool look,
+		    struct raftblk_super *s, struct raftblk_config *config)
+{
+	struct json_object *answer;
+	int ret = ask_cluster(nl, join, s, look, &answer);
+
+	if (ret)
+		return ret;
+	ret = take_answer(answer, dev, s, config);
+	json_object_put(answer);
+	return ret;
+}
+
+/* With the device open and the module there.  The cluster is looked at before it is asked to
+ * count a member that could not hold the volume.
+ */
 static int join_device(struct nl *nl, struct device *dev, const struct args *a,
-		       const struct raftblk_addr *remote, struct raftblk_super *s)
+		       const struct join *join, struct raftblk_super *s)
 {
 	struct raftblk_config config;
-	struct json_object *answer;
 	int ret;
 
 	random_uuid(s->incarnation);
-	ret = ask_cluster(nl, remote, s, wants_learner(a), &answer);
-	if (ret)
-		return ret;
-	ret = take_answer(answer, dev, s, &config);
-	json_object_put(answer);
+	ret = join_ask(nl, dev, join, true, s, &config);
+	if (!ret)
+		ret = join_ask(nl, dev, join, false, s, &config);
 	if (!ret)
 		ret = format_device(dev, s, a->opt[OPT_ASSUME_ZERO]);
 	return ret ? ret : format_finish(dev, s, &config);
 }
 
-static int join_args(const struct args *a, struct raftblk_addr *remote,
-		     struct raftblk_super *s)
+static int join_args(const struct args *a, struct join *join, struct raftblk_super *s)
 {
 	struct token t;
 	int ret;
 
+	join->learner = wants_learner(a);
 	if (a->opt[OPT_ROLE] && strcmp(a->opt[OPT_ROLE], "voter") && !wants_learner(a))
 		return fail(EXIT_USAGE, "--role is voter or learner, not '%s'", a->opt[OPT_ROLE]);
 	if (a->opt[OPT_TOKEN] && a->opt[OPT_TOKEN_FILE])
 		return fail(EXIT_USAGE, "--token or --token-file, not both");
-	ret = parse_addr("address", a->pos[0], remote);
+	if (a->opt[OPT_REPLACE] && a->opt[OPT_ROLE])
+		return fail(EXIT_USAGE, "--role or --replace, not both: it becomes what the member "
+			    "is whose place it takes");
+	if (a->opt[OPT_REPLACE] && member_parse_id(a->opt[OPT_REPLACE], &join->replaces))
+		return EXIT_USAGE;
+	ret = member_parse_addr("address", a->pos[0], &join->remote);
 	if (!ret)
-		ret = parse_addr("--addr", a->opt[OPT_ADDR], &s->listen);
-	if (!ret && !memcmp(remote, &s->listen, sizeof(*remote)))
+		ret = member_parse_addr("--addr", a->opt[OPT_ADDR], &s->listen);
+	if (!ret && !memcmp(&join->remote, &s->listen, sizeof(s->listen)))
 		ret = fail(EXIT_USAGE, "the first address is another member's, --addr this one's");
 	if (!ret)
 		ret = read_token(a, &t);
@@ -426,10 +446,10 @@ static int join_args(const struct args *a, struct raftblk_addr *remote,
 int run_join(const struct args *a)
 {
 	struct raftblk_super s = { 0 };
-	struct raftblk_addr remote;
+	struct join join = { 0 };
 	struct device dev;
 	struct nl nl;
-	int ret = join_args(a, &remote, &s);
+	int ret = join_args(a, &join, &s);
 
 	if (!ret)
 		ret = open_blank(&dev, a->pos[1], a->opt[OPT_FORCE]);
@@ -446,7 +466,7 @@ int run_join(const struct args *a)
 	}
 	ret = check_not_member(&nl, s.uuid);
 	if (!ret)
-		ret = join_device(&nl, &dev, a, &remote, &s);
+		ret = join_device(&nl, &dev, a, &join, &s);
 	device_close(&dev);
 	if (!ret)
 		ret = join_up(&nl, a, &s);

@@ -75,7 +75,7 @@ static struct json_object *vote_json(const struct raftblk_vote *v)
 
 static struct json_object *config_json(const struct raftblk_config *c)
 {
-	static const char *const flags[] = { "old", "new", "promote", "witness" };
+	static const char *const flags[] = { "old", "new", "promote", "witness", "stays" };
 	struct json_object *j = json_object_new_object();
 	struct json_object *members = json_object_new_array();
 
@@ -92,6 +92,8 @@ static struct json_object *config_json(const struct raftblk_config *c)
 				json_object_array_add(jf, json_object_new_string(flags[k]));
 		}
 		json_object_object_add(jm, "flags", jf);
+		if (m->replaces)
+			add_u64(jm, "replaces", m->replaces);
 		add_addr(jm, "address", &m->addr);
 		add_uuid(jm, "incarnation", m->incarnation);
 		json_object_array_add(members, jm);

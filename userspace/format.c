@@ -229,6 +229,23 @@ int format_finish(const struct device *dev, const struct raftblk_super *s,
 	return err ? format_error(dev, err) : EXIT_OK;
 }
 
+int format_rewrite_super(const struct device *dev, const struct raftblk_super *s)
+{
+	u8 buf[RAFTBLK_META_BYTES];
+	int err = 0;
+
+	memset(buf, 0, sizeof(buf));
+	raftblk_super_encode(s, buf);
+	for (int i = 0; i < 2 && !err; i++) {
+		err = device_write(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf, sizeof(buf));
+		if (!err)
+			err = device_sync(dev);
+	}
+	explicit_bzero(buf, sizeof(buf));
+	return err ? fail(EXIT_ERROR, "%s: the superblock cannot be written: %s", dev->path,
+			  strerror(-err)) : EXIT_OK;
+}
+
 int format_erase(const struct device *dev)
 {
 	u64 head = min(dev->bytes, HEAD_BYTES);

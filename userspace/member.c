@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,27 @@
 #define LEADER_WAIT_MS	20000
 #define STALL_MS	60000
 #define POLL_MS		100
+
+int member_parse_addr(const char *what, const char *text, struct raftblk_addr *addr)
+{
+	const char *why = address_parse(text, addr);
+
+	if (why)
+		return fail(EXIT_USAGE, "%s '%s': %s", what, text, why);
+	return EXIT_OK;
+}
+
+int member_parse_id(const char *text, u32 *id)
+{
+	unsigned long n;
+	char *end;
+
+	n = strtoul(text, &end, 10);
+	if (!isdigit((unsigned char)text[0]) || *end || !n || n > 0xffffffffUL)
+		return fail(EXIT_USAGE, "'%s' is not a node id; 'raftblk status' lists them", text);
+	*id = n;
+	return EXIT_OK;
+}
 
 int member_up(struct nl *nl, const char *path, char *name, u32 *minor)
 {
@@ -43,6 +65,19 @@ struct json_object *member_self(struct json_object *vol)
 		struct json_object *m = json_object_array_get_idx(members, i);
 
 		if (j_bool(m, "self"))
+			return m;
+	}
+	return NULL;
+}
+
+struct json_object *member_find(struct json_object *vol, u64 id)
+{
+	struct json_object *members = j_get(vol, "members");
+
+	for (size_t i = 0; members && i < json_object_array_length(members); i++) {
+		struct json_object *m = json_object_array_get_idx(members, i);
+
+		if (j_u64(m, "id") == id)
 			return m;
 	}
 	return NULL;
@@ -82,10 +117,12 @@ int member_from_json(struct json_object *j, struct raftblk_member *m)
 	} flags[] = {
 		{ "old", RAFTBLK_MEMBER_OLD }, { "new", RAFTBLK_MEMBER_NEW },
 		{ "promote", RAFTBLK_MEMBER_PROMOTE }, { "witness", RAFTBLK_MEMBER_WITNESS },
+		{ "stays", RAFTBLK_MEMBER_STAYS },
 	};
 
 	memset(m, 0, sizeof(*m));
 	m->id = j_u64(j, "id");
+	m->replaces = j_u64(j, "replaces");
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		if (member_has_flag(j, flags[i].name))
 			m->flags |= flags[i].flag;

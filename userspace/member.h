@@ -23,6 +23,15 @@ u64 member_seen(struct json_object *vol);
 /* Is it behind the leader's log without a way to catch up? */
 bool member_is_stuck(struct json_object *vol);
 
+/* An argument: an address, named @what in what is said if it is none; a node id.  EXIT_OK or
+ * EXIT_USAGE.
+ */
+int member_parse_addr(const char *what, const char *text, struct raftblk_addr *addr);
+int member_parse_id(const char *text, u32 *id);
+
+/* The member with this node id, or NULL. */
+struct json_object *member_find(struct json_object *vol, u64 id);
+
 /* A member as in status and in the answer to a joiner; 0 or -1. */
 int member_from_json(struct json_object *j, struct raftblk_member *m);
 

@@ -30,11 +30,32 @@ static const char *const spec_member_flag_names[] = {
 	"new",
 	"promote",
 	"witness",
+	"stays",
 };
 
 const struct spec_enum spec_member_flag = {
 	.names = spec_member_flag_names,
-	.nr = 4,
+	.nr = 5,
+};
+
+static const char *const spec_member_change_names[] = {
+	"remove",
+	"set",
+};
+
+const struct spec_enum spec_member_change = {
+	.names = spec_member_change_names,
+	.nr = 2,
+};
+
+static const char *const spec_part_names[] = {
+	"voter",
+	"learner",
+};
+
+const struct spec_enum spec_part = {
+	.names = spec_part_names,
+	.nr = 2,
 };
 
 static const char *const spec_event_kind_names[] = {
@@ -179,6 +200,18 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 	[RAFTBLK_A_VOLUME_RATE_MAX] = {
 		.name = "rate_max", .type = SPEC_U64,
 	},
+	[RAFTBLK_A_VOLUME_MEMBER_CHANGE] = {
+		.name = "member_change", .type = SPEC_U32, .values = &spec_member_change,
+	},
+	[RAFTBLK_A_VOLUME_PART] = {
+		.name = "part", .type = SPEC_U32, .values = &spec_part,
+	},
+	[RAFTBLK_A_VOLUME_ADDRESS] = {
+		.name = "address", .type = SPEC_NEST, .nested = &spec_set_address,
+	},
+	[RAFTBLK_A_VOLUME_REMOVED] = {
+		.name = "removed", .type = SPEC_BOOL,
+	},
 };
 
 const struct spec_set spec_set_volume = {
@@ -285,6 +318,9 @@ static const struct spec_attr spec_set_member_attrs[] = {
 	},
 	[RAFTBLK_A_MEMBER_INCOMPLETE] = {
 		.name = "incomplete", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_MEMBER_REPLACES] = {
+		.name = "replaces", .type = SPEC_U32,
 	},
 };
 
@@ -415,6 +451,12 @@ static const struct spec_attr spec_set_join_attrs[] = {
 	},
 	[RAFTBLK_A_JOIN_LEARNER] = {
 		.name = "learner", .type = SPEC_FLAG,
+	},
+	[RAFTBLK_A_JOIN_REPLACES] = {
+		.name = "replaces", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_JOIN_LOOK] = {
+		.name = "look", .type = SPEC_FLAG,
 	},
 };
 

@@ -8,6 +8,8 @@
 extern const struct spec_enum spec_role;
 extern const struct spec_enum spec_progress;
 extern const struct spec_enum spec_member_flag;
+extern const struct spec_enum spec_member_change;
+extern const struct spec_enum spec_part;
 extern const struct spec_enum spec_event_kind;
 
 extern const struct spec_set spec_set_volume;

@@ -22,8 +22,20 @@ const char *member_part(struct json_object *m)
 	if (new)
 		return "joining";
 	if (old)
-		return "leaving";
+		return member_has_flag(m, "stays") ? "demoted" : "leaving";
 	return "learner";
+}
+
+struct json_object *status_members(struct json_object *vol)
+{
+	struct json_object *members = j_get(vol, "members");
+
+	for (size_t k = 0; members && k < json_object_array_length(members); k++) {
+		struct json_object *m = json_object_array_get_idx(members, k);
+
+		json_object_object_add(m, "part", json_object_new_string(member_part(m)));
+	}
+	return members;
 }
 
 struct json_object *status_json(struct json_object *volumes)
@@ -33,15 +45,10 @@ struct json_object *status_json(struct json_object *volumes)
 
 	for (size_t i = 0; i < json_object_array_length(volumes); i++) {
 		struct json_object *vol = json_object_array_get_idx(volumes, i);
-		struct json_object *members = j_get(vol, "members");
 
 		snprintf(device, sizeof(device), "/dev/raftblk%" PRIu64, j_u64(vol, "minor"));
 		json_object_object_add(vol, "device", json_object_new_string(device));
-		for (size_t k = 0; members && k < json_object_array_length(members); k++) {
-			struct json_object *m = json_object_array_get_idx(members, k);
-
-			json_object_object_add(m, "part", json_object_new_string(member_part(m)));
-		}
+		status_members(vol);
 	}
 	json_object_object_add(top, "volumes", volumes);
 	return top;
@@ -84,6 +91,8 @@ static const char *member_state(struct json_object *vol, struct json_object *m)
 {
 	if (j_bool(m, "self") && j_s64(vol, "fault"))
 		return "stopped";
+	if (j_bool(m, "self") && j_bool(vol, "removed"))
+		return "removed";
 	if (j_bool(m, "self"))
 		return j_get(vol, "catchup") ? "this machine, catching up" : "this machine";
 	if (is_connected(m))
@@ -139,7 +148,11 @@ static void member_row(struct table *t, struct json_object *vol, struct json_obj
 		 id == j_u64(vol, "owner") ? " owner" : "");
 	snprintf(cell[1], CELL, strchr(ip, ':') ? "[%s]:%" PRIu64 : "%s:%" PRIu64, ip,
 		 j_u64(addr, "port"));
-	snprintf(cell[2], CELL, "%s", member_part(m));
+	if (j_u64(m, "replaces"))
+		snprintf(cell[2], CELL, "%s for node %" PRIu64, member_part(m),
+			 j_u64(m, "replaces"));
+	else
+		snprintf(cell[2], CELL, "%s", member_part(m));
 	snprintf(cell[3], CELL, "%s", member_state(vol, m));
 	format_behind(m, cell[4]);
 	format_heard(vol, m, cell[5]);
@@ -150,7 +163,7 @@ static void member_row(struct table *t, struct json_object *vol, struct json_obj
 	t->rows++;
 }
 
-static void show_members(struct json_object *vol)
+void status_show_members(struct json_object *vol)
 {
 	static const char *const head[COLUMNS] = {
 		"NODE", "ADDRESS", "PART", "STATE", "BEHIND", ""
@@ -205,6 +218,12 @@ static void show_hints(struct json_object *vol)
 	if (j_s64(vol, "fault"))
 		hint("This member has stopped: %s. dmesg says where; bring it down, mend the disk, "
 		     "bring it up.", strerror(-j_s64(vol, "fault")));
+	if (j_bool(vol, "removed")) {
+		hint("This member was removed from the volume and does nothing any more. "
+		     "'raftblk down %s' and 'raftblk wipe %s' free its device.",
+		     j_str(vol, "name"), j_str(vol, "path"));
+		return;
+	}
 	if (!j_bool(vol, "quorum")) {
 		missing_voters(vol, missing, sizeof(missing));
 		hint("No majority answers, so I/O waits. %s%s", missing[0] ?
@@ -260,7 +279,7 @@ static void show_volume(struct json_object *vol, struct history *history)
 	       j_u64(vol, "last"), j_u64(vol, "durable"), j_u64(vol, "commit"),
 	       j_u64(vol, "applied"));
 	show_catchup(vol, history);
-	show_members(vol);
+	status_show_members(vol);
 	show_hints(vol);
 }
 

@@ -18,7 +18,11 @@ void status_show(struct json_object *volumes, struct history *history);
  */
 struct json_object *status_json(struct json_object *volumes);
 
-/* Word for a member's part: voter, learner, witness, joining, leaving. */
+/* The members of a volume: a table; and as status --json has them. */
+void status_show_members(struct json_object *vol);
+struct json_object *status_members(struct json_object *vol);
+
+/* Word for a member's part: voter, learner, witness, joining, leaving, demoted. */
 const char *member_part(struct json_object *member);
 
 #endif /* RAFTBLK_STATUS_H */

@@ -32,6 +32,7 @@ enum opt_id {
 	OPT_NO_UP,
 	OPT_NO_WAIT,
 	OPT_ROLE,
+	OPT_REPLACE,
 	OPT_TOKEN,
 	OPT_TOKEN_FILE,
 	OPT_JSON,
@@ -105,6 +106,7 @@ int run_status(const struct args *a);
 int run_watch(const struct args *a);
 int run_events(const struct args *a);
 int run_transfer(const struct args *a);
+int run_member(const struct args *a);
 int run_set(const struct args *a);
 int run_dump(const struct args *a);
 int run_wipe(const struct args *a);

@@ -33,6 +33,8 @@ static const struct opt join_opts[] = {
 	OPT_DEF_ADDR,
 	{ OPT_ROLE, "role", "voter|learner",
 	  "learner: an asynchronous copy that never votes; voter if not given", false },
+	{ OPT_REPLACE, "replace", "NODE",
+	  "take the place of this member, and be what it is, in one step", false },
 	{ OPT_TOKEN, "token", "TOKEN",
 	  "the token; visible to others on this machine while it runs", false },
 	{ OPT_TOKEN_FILE, "token-file", "FILE", "read the token from a file; - is standard input",
@@ -46,6 +48,19 @@ static const struct opt join_opts[] = {
 static const struct opt down_opts[] = {
 	{ OPT_FORCE, "force", NULL,
 	  "although the device is open: what is not finished ends with an error", false },
+	OPT_END
+};
+
+static const struct opt up_opts[] = {
+	{ OPT_ADDR, "addr", "ADDR[:PORT]",
+	  "where this member listens from now on, if the machine's address changed", false },
+	OPT_END
+};
+
+static const struct opt member_opts[] = {
+	{ OPT_ROLE, "role", "voter|learner", "set: what the member is to be", false },
+	{ OPT_ADDR, "addr", "ADDR[:PORT]", "set: where the others reach it", false },
+	{ OPT_JSON, "json", NULL, "list: as in 'status --json'", false },
 	OPT_END
 };
 
@@ -89,8 +104,8 @@ const struct verb verbs[] = {
 		.summary = "show what another machine needs to join",
 		.run = run_token,
 		.help =
-		"Prints the volume's token: its UUID and key. Who has it can join the volume and\n"
-		"read all of it, so keep it as you would keep a password.\n"
+		"Prints the volume's token: its UUID and key. Who has it can join the volume, read\n"
+		"all of it and change who belongs to it, so keep it as you would keep a password.\n"
 		"\n"
 		"Example: raftblk token vol0 | ssh n2 raftblk join 10.0.0.1 /dev/vdb \\\n"
 		"             --addr 10.0.0.2 --token-file -",
@@ -115,9 +130,11 @@ const struct verb verbs[] = {
 	{
 		.name = "up", .args = "DEV", .min = 1, .max = 1,
 		.summary = "bring up the member on a device",
-		.run = run_up,
+		.opts = up_opts, .run = run_up,
 		.help =
-		"Everything needed is on the device. After a reboot udev does this by itself.",
+		"Everything needed is on the device. After a reboot udev does this by itself. If\n"
+		"the machine has another address than before, tell the others with 'raftblk member\n"
+		"set NAME NODE --addr', and this one with --addr here.",
 	},
 	{
 		.name = "down", .args = "NAME", .min = 1, .max = 1,
@@ -158,10 +175,31 @@ const struct verb verbs[] = {
 		.summary = "hand leadership to another member",
 		.run = run_transfer,
 		.help =
-		"To be run on the machine that leads; NODE is a node id as in 'raftblk status'.\n"
+		"NODE is a node id as in 'raftblk status'.\n"
 		"Requests in flight wait for the new leader; none fails. A leader that is not the\n"
 		"owner hands leadership to the owner by itself, so this is for volumes nobody has\n"
 		"open.",
+	},
+	{
+		.name = "member", .args = "list|add|replace|remove|set NAME [NODE]",
+		.min = 2, .max = 3,
+		.summary = "show and change who belongs to a volume",
+		.opts = member_opts, .run = run_member,
+		.help =
+		"list NAME              the members, as in 'raftblk status'\n"
+		"add NAME               print the command that makes another machine a member\n"
+		"replace NAME NODE      the same for a machine that takes NODE's place in one step:\n"
+		"                       there is neither a voter more nor one less at any time\n"
+		"remove NAME NODE       NODE leaves, for good: its id is not used again\n"
+		"set NAME NODE --role voter|learner\n"
+		"                       a learner votes from when it has caught up; a voter gives\n"
+		"                       its vote up and stays as an asynchronous copy\n"
+		"set NAME NODE --addr ADDR[:PORT]\n"
+		"                       where the others reach NODE\n"
+		"\n"
+		"To be run on any member; it asks the one that leads. A leader that is to leave\n"
+		"hands over first. Refused are changes after which no majority could be reached,\n"
+		"of a member that has the device open for writing, and two at once.",
 	},
 	{
 		.name = "set", .args = "NAME SETTING=VALUE...", .min = 2, .max = ARGS_MAX,

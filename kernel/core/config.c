@@ -76,6 +76,12 @@ static u32 bits_set(u32 mask)
 	return n;
 }
 
+#ifdef RAFTBLK_PLANT_LEAVING_COUNTED
+#define INCOMING	(RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW)
+#else
+#define INCOMING	RAFTBLK_MEMBER_NEW
+#endif
+
 /* Members with one of @flags, as a mask of slots. */
 static u32 members_with(const struct raftblk_config *c, u8 flags)
 {
@@ -183,7 +189,7 @@ bool raftblk_config_quorum(const struct raftblk_config *c, u32 mask)
 	return raftblk_config_quorum_new(c, mask);
 #endif
 	return is_majority(members_with(c, RAFTBLK_MEMBER_OLD), mask) &&
-	       is_majority(members_with(c, RAFTBLK_MEMBER_NEW), mask);
+	       is_majority(members_with(c, INCOMING), mask);
 }
 
 bool raftblk_config_quorum_new(const struct raftblk_config *c, u32 mask)
@@ -223,7 +229,7 @@ static u64 agreed_in(const struct raftblk_config *c, u32 set, const u64 *value)
 u64 raftblk_config_agreed(const struct raftblk_config *c, const u64 *value)
 {
 	u64 outgoing = agreed_in(c, members_with(c, RAFTBLK_MEMBER_OLD), value);
-	u64 incoming = agreed_in(c, members_with(c, RAFTBLK_MEMBER_NEW), value);
+	u64 incoming = agreed_in(c, members_with(c, INCOMING), value);
 
 #ifdef RAFTBLK_PLANT_JOINT_BY_NEW_ALONE
 	outgoing = incoming;

@@ -57,6 +57,11 @@ int raftblk_config_decode(struct raftblk_config *c, const struct raftblk_disk_co
 /* slot of a member in c->member, or -ENOENT */
 int raftblk_config_find(const struct raftblk_config *c, u32 id);
 
+/* So many are let in.  One place is kept for a newcomer that a member has yet to learn of
+ * from its log, see raft_guest(): without an answer it could not lead that member there.
+ */
+#define RAFTBLK_MEMBERS_LIMIT	(RAFTBLK_MAX_MEMBERS - 1)
+
 /* Ids are not used twice, so one that had not been given out when @c was made
  * belongs to a member that joined later (if there was room).
  */

@@ -21,9 +21,11 @@ enum raftblk_msg_type {
 	RAFTBLK_MSG_READ_REQ,		/* ctx: unique counter */
 	RAFTBLK_MSG_READ_RESP,		/* ctx; index: wait for it to be committed, then read */
 	RAFTBLK_MSG_RELEASE,		/* index: token that is no longer held */
-	RAFTBLK_MSG_JOIN_REQ,		/* body: struct raftblk_member wanted (id 0) */
+	RAFTBLK_MSG_JOIN_REQ,		/* body: struct raftblk_member wanted (id 0); status: LOOK */
 	RAFTBLK_MSG_JOIN_RESP,		/* status; body: what a joiner must know */
-	RAFTBLK_MSG_MAX = RAFTBLK_MSG_JOIN_RESP,
+	RAFTBLK_MSG_CHANGE_REQ,		/* body: struct raftblk_wire_change */
+	RAFTBLK_MSG_CHANGE_RESP,	/* status; body, with EREMOTE: who leads */
+	RAFTBLK_MSG_MAX = RAFTBLK_MSG_CHANGE_RESP,
 	/* catch-up by extents; 38 to 47 are kept for it */
 	RAFTBLK_MSG_CATCHUP_REQ = 32,	/* to the leader: ctx; index: applied and durable here */
 	RAFTBLK_MSG_CATCHUP_RESP,	/* ctx, status; index, log_term: boundary; body */

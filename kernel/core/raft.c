@@ -52,37 +52,35 @@ static struct raft_peer *raft_guest(struct raft *r, u32 id)
 	return p;
 }
 
-static const struct raftblk_member *raft_self(const struct raft *r)
+static bool votes_in(const struct raftblk_config *c, u32 id)
 {
-	int slot = raftblk_config_find(&r->config, r->id);
+	int slot = raftblk_config_find(c, id);
 
-	return slot < 0 ? NULL : &r->config.member[slot];
+	return slot >= 0 && raftblk_member_votes(&c->member[slot]);
+}
+
+bool raft_has_vote(const struct raft *r)
+{
+	return votes_in(&r->config, r->id);
+}
+
+/*
+ * By the newest configuration in the log it has no vote, but that is not committed, and by
+ * the one before it had: its vote may be needed, and it has to refuse it to who lacks that
+ * configuration.  Were it the only one that has it left, nobody could ever be elected.  So
+ * it stands; the votes are counted by the newest (thesis, 4.2.2).
+ */
+static bool raft_vote_lingers(const struct raft *r)
+{
+	return r->config.index > r->commit && r->nr_history &&
+	       votes_in(&r->history[r->nr_history - 1], r->id);
 }
 
 bool raft_is_witness(const struct raft *r)
 {
-	const struct raftblk_member *self = raft_self(r);
+	int slot = raftblk_config_find(&r->config, r->id);
 
-	return self && !raftblk_member_has_data(self);
-}
-
-/*
- * Who loses its vote by a configuration that is not committed yet may be the only one that
- * has it.  Those who are to go on without it need its vote as long as they do not know, and
- * it refuses; so it has to stand, and pass the configuration on (thesis, 4.2.2).
- */
-static bool raft_has_vote(const struct raft *r)
-{
-	const struct raftblk_config *before = r->nr_history ? &r->history[r->nr_history - 1] : NULL;
-	const struct raftblk_member *self = raft_self(r);
-	int slot;
-
-	if (self && raftblk_member_votes(self))
-		return true;
-	if (!before || r->config.index <= r->commit)
-		return false;
-	slot = raftblk_config_find(before, r->id);
-	return slot >= 0 && raftblk_member_votes(&before->member[slot]);
+	return slot >= 0 && !raftblk_member_has_data(&r->config.member[slot]);
 }
 
 /* A member that may have lost what it acknowledged must not help to elect
@@ -92,14 +90,21 @@ static bool raft_has_vote(const struct raft *r)
  */
 bool raft_may_campaign(const struct raft *r)
 {
-	return raft_has_vote(r) && !r->proof_index && !r->incomplete && !r->removed;
+	return (raft_has_vote(r) || raft_vote_lingers(r)) && !r->proof_index &&
+	       !r->incomplete && !r->removed;
 }
 
+/*
+ * Nobody else is asked, and nobody else can lead.  Not before the configuration that says
+ * so is committed: while it may be cut, the leader that made it is still one, and counts on
+ * this member to keep silent for an election time.
+ */
 static bool raft_is_alone(const struct raft *r)
 {
 	int slot = raftblk_config_find(&r->config, r->id);
 
-	return slot >= 0 && raftblk_config_quorum(&r->config, 1U << slot);
+	return slot >= 0 && r->config.index <= r->commit &&
+	       raftblk_config_quorum(&r->config, 1U << slot);
 }
 
 /* A witness stands last: what it wins it has to give away again. */

@@ -147,6 +147,11 @@ struct raft_peer {
 
 #define RAFT_CONFIG_HISTORY	4
 
+/* Leadership is offered to a member this close to the end of the log: until it has the
+ * rest, nothing can be proposed.
+ */
+#define RAFT_HAND_OVER_LAG	64
+
 /**
  * struct raft - one member's consensus state
  * @id: this member
@@ -177,6 +182,7 @@ struct raft_peer {
  * @behind: the leader's log no longer reaches back to what this member needs
  * @transfer_campaign: this election was asked for by the leader
  * @transfer_to, @transfer_until: leader: handing over
+ * @aside_at: not before this does it hand over again in order to leave
  * @lease_lost: a transfer was begun in this term; its TIMEOUT_NOW may arrive
  *	at any later time and overrides votes withheld for this leader, so the
  *	lease is not used again before the next term
@@ -218,6 +224,7 @@ struct raft {
 	bool transfer_campaign;
 	u32 transfer_to;
 	u64 transfer_until;
+	u64 aside_at;
 	bool lease_lost;
 	u64 read_round;
 	bool holding;
@@ -297,7 +304,7 @@ int raft_propose(struct raft *r, u64 now, const struct raftblk_entry *e, u64 *in
  * has caught up promoted, without being asked.
  *
  * Return: as raft_propose(); -EBUSY: one is not finished, or this leader's
- * no-op is not committed yet; -ENOMEM.
+ * no-op is not committed yet; -ENOMEM; -EINVAL: there cannot be such a configuration.
  */
 int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *index);
 
@@ -353,7 +360,9 @@ void raft_remove(struct raft *r, u64 now);
 /* Members heard from lately and complete, this one included; bits as in config.member. */
 u32 raft_reachable(const struct raft *r, u64 now);
 
-/* Another complete voter with data that may lead, with the most of the log; 0: none. */
+/* Another complete voter with data that may lead, with the most of the log; 0: none that is
+ * near enough to its end.
+ */
 u32 raft_successor(const struct raft *r, u64 now);
 
 /**
@@ -364,6 +373,9 @@ u32 raft_successor(const struct raft *r, u64 now);
  * data comes back, and nothing is lost meanwhile.
  */
 bool raft_waits_for_data(const struct raft *r, u64 now);
+
+/* Hand over because this leader is to leave: to whoever is best, and now and then. */
+void raft_step_aside(struct raft *r, u64 now);
 
 /* True once an entry of the own term is committed: reads and changes may begin. */
 bool raft_leads(const struct raft *r);

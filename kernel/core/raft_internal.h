@@ -15,6 +15,7 @@ void raft_vote_changed(struct raft *r);
 void raft_election_reset(struct raft *r, u64 now);
 bool raft_may_campaign(const struct raft *r);
 bool raft_is_witness(const struct raft *r);
+bool raft_has_vote(const struct raft *r);
 void raft_proof_check(struct raft *r);
 
 /* In the log and the membership a slot is the same for config and peer. */

@@ -73,9 +73,14 @@ void raft_peers_rebuild(struct raft *r, const struct raftblk_config *config)
 		raft_election_reset(r, r->heard_leader_at);
 }
 
+/*
+ * A configuration with index 0 may be what a joiner was told, which need not have been
+ * committed: it proves nothing.  (In that of a new volume nobody is missing.)
+ */
 bool raft_has_left(const struct raft *r, u32 id)
 {
-	return r->config.index <= r->commit && raftblk_config_has_left(&r->config, id);
+	return r->config.index && r->config.index <= r->commit &&
+	       raftblk_config_has_left(&r->config, id);
 }
 
 void raft_remove(struct raft *r, u64 now)
@@ -85,13 +90,30 @@ void raft_remove(struct raft *r, u64 now)
 }
 
 /*
- * A configuration is in force from the moment it is in the log, committed or
- * not: two majorities that do not overlap could act at once otherwise.
+ * r->incoming takes effect.  A configuration is in force from the moment it is in the log,
+ * committed or not: two majorities that do not overlap could act at once otherwise.
  */
+static void raft_config_enter(struct raft *r, u64 index)
+{
+	if (r->nr_history == RAFT_CONFIG_HISTORY) {
+		memmove(r->history, r->history + 1,
+			(RAFT_CONFIG_HISTORY - 1) * sizeof(r->history[0]));
+		r->nr_history--;
+	}
+	r->history[r->nr_history++] = r->config;
+	r->incoming.index = index;
+	raft_peers_rebuild(r, &r->incoming);
+}
+
+/* To r->incoming.  What a member is does not change. */
+static int raft_config_take(struct raft *r, const void *payload)
+{
+	return raftblk_config_decode(&r->incoming, payload) ||
+	       !raftblk_config_same_kinds(&r->config, &r->incoming) ? -EPROTO : 0;
+}
+
 int raft_config_appended(struct raft *r, u64 index, const void *payload)
 {
-	struct raftblk_config *old;
-
 	/*
 	 * A joiner was told the configuration that let it in, and is sent the log
 	 * from its start: an older one must not take its place, or the joiner would
@@ -99,21 +121,9 @@ int raft_config_appended(struct raft *r, u64 index, const void *payload)
 	 */
 	if (index <= r->config.index)
 		return 0;
-	if (r->nr_history == RAFT_CONFIG_HISTORY) {
-		memmove(r->history, r->history + 1,
-			(RAFT_CONFIG_HISTORY - 1) * sizeof(r->history[0]));
-		r->nr_history--;
-	}
-	old = &r->history[r->nr_history++];
-	*old = r->config;
-	/* Decode into the slot after the copy: no configuration on the stack. */
-	if (raftblk_config_decode(&r->incoming, payload) ||
-	    !raftblk_config_same_kinds(&r->config, &r->incoming)) {
-		r->nr_history--;
+	if (raft_config_take(r, payload))
 		return -EPROTO;
-	}
-	r->incoming.index = index;
-	raft_peers_rebuild(r, &r->incoming);
+	raft_config_enter(r, index);
 	return 0;
 }
 
@@ -147,12 +157,15 @@ int raft_propose_config(struct raft *r, u64 now, struct raftblk_config *c, u64 *
 		return -ENOMEM;
 	raftblk_config_encode(c, r->log->ops.map(e.payload));
 	e.crc = raftblk_crc(r->log->ops.map(e.payload), e.bytes);
-	err = raft_append_own(r, &e, index);
-	if (err) {
+	/* First: what the others would refuse to append must not get into the log. */
+	err = raft_config_take(r, r->log->ops.map(e.payload)) ? -EINVAL : 0;
+	if (!err)
+		err = raft_append_own(r, &e, index);
+	if (err)
 		r->log->ops.put(e.payload);
-		return err;
-	}
-	return raft_config_appended(r, *index, r->log->ops.map(e.payload));
+	else
+		raft_config_enter(r, *index);
+	return err;
 }
 
 /*
@@ -201,7 +214,8 @@ u32 raft_successor(const struct raft *r, u64 now)
 
 		if (p->id == r->id || !(mask & (1U << i)) ||
 		    !(r->config.member[i].flags & RAFTBLK_MEMBER_NEW) ||
-		    !raftblk_member_has_data(&r->config.member[i]))
+		    !raftblk_member_has_data(&r->config.member[i]) ||
+		    p->counted + RAFT_HAND_OVER_LAG < r->log->last)
 			continue;
 		/* Of those that have the same, who has the device open: it would get it anyway. */
 		if (!best || p->counted > best->counted ||
@@ -209,6 +223,18 @@ u32 raft_successor(const struct raft *r, u64 now)
 			best = p;
 	}
 	return best ? best->id : 0;
+}
+
+void raft_step_aside(struct raft *r, u64 now)
+{
+	u32 to;
+
+	if (r->transfer_to || now < r->aside_at)
+		return;
+	to = raft_successor(r, now);
+	/* Nothing can be proposed while it is offered: leave time for other things. */
+	if (to && !raft_transfer(r, now, to))
+		r->aside_at = now + 2 * r->params.election_ns;
 }
 
 /*
@@ -240,6 +266,10 @@ static const struct raftblk_member *raft_ready_learner(struct raft *r, u64 now)
 	for (i = 0; i < r->config.nr; i++) {
 		const struct raftblk_member *m = &r->config.member[i];
 
+#ifdef RAFTBLK_PLANT_REPLACED_EARLY
+		if (m->replaces && !raftblk_member_votes(m) && raft_may_replace(r, now, m))
+			return m;
+#endif
 		if (((m->flags & RAFTBLK_MEMBER_PROMOTE) || m->replaces) &&
 		    !raftblk_member_votes(m) && raft_is_ready(r, &r->peer[i], now) &&
 		    (!m->replaces || raft_may_replace(r, now, m)))
@@ -249,32 +279,59 @@ static const struct raftblk_member *raft_ready_learner(struct raft *r, u64 now)
 }
 
 /*
+ * The joint configuration is committed.  Who stays ends it: those who have the next one
+ * would not answer a leader that is not in it, nor could it count on their silence.
+ */
+static void raft_config_finish(struct raft *r, u64 now)
+{
+	int slot = raftblk_config_find(&r->config, r->id);
+	u64 index;
+
+	if (slot < 0 || !(r->config.member[slot].flags & RAFTBLK_MEMBER_NEW)) {
+		raft_step_aside(r, now);
+		return;
+	}
+	r->incoming = r->config;
+	raftblk_config_finish(&r->incoming);
+	raft_propose_config(r, now, &r->incoming, &index);
+}
+
+/* Nobody but this member votes and could lead instead; a witness may be left. */
+static bool raft_is_only_voter(const struct raft *r)
+{
+	u32 i;
+
+	for (i = 0; i < r->config.nr; i++)
+		if (!raft_is_self(r, i) && raftblk_member_votes(&r->config.member[i]) &&
+		    raftblk_member_has_data(&r->config.member[i]))
+			return false;
+	return true;
+}
+
+/*
  * The leader's part in a change that is under way: leave the joint
  * configuration once it is committed; begin one for a learner that is ready.
  */
 void raft_config_step(struct raft *r, u64 now)
 {
 	const struct raftblk_member *m;
-	int slot = raftblk_config_find(&r->config, r->id);
 	u64 index;
 
 	if (!raft_leads(r) || r->config.index > r->commit || r->transfer_to)
 		return;
 	if (raftblk_config_is_joint(&r->config)) {
-		r->incoming = r->config;
-		raftblk_config_finish(&r->incoming);
-		raft_propose_config(r, now, &r->incoming, &index);
+		raft_config_finish(r, now);
 		return;
 	}
-	/* Not a member any more, and all that made it so is committed. */
-	if (slot < 0 || !raftblk_member_votes(&r->config.member[slot])) {
-		raft_become_follower(r, now, r->term, 0);
+	/* It was elected to see that the configuration without it is committed. */
+	if (!raft_has_vote(r)) {
+		raft_step_aside(r, now);
 		return;
 	}
 	m = raft_ready_learner(r, now);
-	if (m && m->replaces == r->id) {
-		/* Who stays carries it out. */
-		raft_transfer(r, now, raft_successor(r, now));
+	if (m && m->replaces == r->id && !raft_is_only_voter(r)) {
+		/* Who stays carries it out; without others it hands over in the joint phase. */
+		raft_step_aside(r, now);
 	} else if (m) {
 		r->incoming = r->config;
 		raftblk_config_promote(&r->incoming, m->id);

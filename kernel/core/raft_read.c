@@ -5,7 +5,8 @@
 /*
  * Each member that answered a heartbeat keeps from electing another leader for
  * election_ns after it received it; so counting less than that from when it was
- * sent is safe as long as clocks do not drift apart by the difference.
+ * sent is safe as long as clocks do not drift apart by the difference.  Not for a leader
+ * without a vote: who is the last voter asks nobody, and does not wait.
  */
 bool raft_lease_valid(const struct raft *r, u64 now)
 {
@@ -13,7 +14,7 @@ bool raft_lease_valid(const struct raft *r, u64 now)
 	u64 length = r->params.election_ns / 100 * r->params.lease_percent;
 	u32 i;
 
-	if (!raft_leads(r) || r->lease_lost || r->params.quorum_reads)
+	if (!raft_leads(r) || r->lease_lost || r->params.quorum_reads || !raft_has_vote(r))
 		return false;
 	for (i = 0; i < r->config.nr; i++)
 		value[i] = raft_is_self(r, i) ? now : r->peer[i].lease_at;

@@ -284,11 +284,8 @@ void raftblk_replica_removed(struct raftblk_replica *rep, u64 now)
 	raftblk_replica_proposed_end(rep, -EIO);
 	raftblk_replica_opens_end(rep, -EPERM, 0);
 	raftblk_replica_changes_end(rep, -EPERM);
-	if (rep->openers) {
-		rep->token = 0;
-		rep->fenced = true;
-		raftblk_replica_event(rep, RAFTBLK_EVENT_FENCED, 0, rep->owner_token);
-	}
+	if (rep->token)
+		raftblk_replica_fence(rep, 0);
 	rep->raft.holding = false;
 }
 

@@ -72,7 +72,8 @@ struct raftblk_segment {
  * would the replicas.
  *
  * Ends with @status 0; -EIO: no right to write (no opener, or fenced), beyond
- * the end, on a witness, or the member has stopped by a fault; -EINVAL: malformed;
+ * the end, on a witness, or the member has stopped by a fault or has left the volume; -EINVAL:
+ * malformed;
  * -ETIMEDOUT: io-timeout; -ESHUTDOWN.  A write that had been proposed and ends
  * with an error may still be committed and applied, like any write that fails.
  *
@@ -135,11 +136,11 @@ struct raftblk_open {
  *	-EBUSY (it is the last voter with data), -EINPROGRESS (another change is under way),
  *	-EALREADY (it is being replaced), -ETXTBSY (it has the device open for writing),
  *	-EHOSTDOWN (the voters left that can be reached and are complete would be no
- *	majority), -EADDRINUSE (SET: another member has that address), -EPERM (this member
+ *	majority), -EADDRINUSE (another member has that address), -EPERM (this member
  *	has left the volume), -EOPNOTSUPP (TRANSFER: it is a witness; JOIN that replaces: one of
  *	the two is), -ESTALE (JOIN: the log no longer reaches back to its start, and there
  *	is no params.catchup),
- *	-ENOSPC (too many), -EIO (the member has stopped), -ESHUTDOWN
+ *	-ENOSPC (too many), -EINVAL (an address of no known family), -EIO (the member has stopped), -ESHUTDOWN
  * @index: the replica's: entry that must be committed
  * @started: the replica's: not TRANSFER: it is in the log, at @index
  *
@@ -178,7 +179,7 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_ROLE,		/* a: enum raft_role, b: term */
 	RAFTBLK_EVENT_LEADER,		/* a: node id or 0, b: term */
 	RAFTBLK_EVENT_OWNER,		/* a: node id or 0, b: token */
-	RAFTBLK_EVENT_FENCED,		/* a: new owner; the opener here lost its right */
+	RAFTBLK_EVENT_FENCED,		/* a: new owner, 0: none, the vote is gone; the opener here lost its right */
 	RAFTBLK_EVENT_CONFIG,		/* b: index */
 	RAFTBLK_EVENT_BEHIND,		/* this member is behind the leader's log */
 	RAFTBLK_EVENT_FAULT,		/* a: -errno; the member has stopped */

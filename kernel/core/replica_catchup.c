@@ -238,7 +238,7 @@ static void take_owner(struct raftblk_replica *rep)
 	if (news)
 		raftblk_replica_event(rep, RAFTBLK_EVENT_OWNER, rep->owner_node, rep->owner_token);
 	if (rep->token && rep->owner_token > rep->token)
-		raftblk_replica_fence(rep);
+		raftblk_replica_fence(rep, rep->owner_node);
 }
 
 /*

@@ -84,7 +84,7 @@ void raftblk_replica_receive_read(struct raftblk_replica *rep, u32 slot,
 u64 raftblk_replica_read_deadline(const struct raftblk_replica *rep);
 
 /* replica_owner.c */
-void raftblk_replica_fence(struct raftblk_replica *rep);
+void raftblk_replica_fence(struct raftblk_replica *rep, u32 owner);
 void raftblk_replica_owner_step(struct raftblk_replica *rep);
 void raftblk_replica_opens_end(struct raftblk_replica *rep, int status, u32 owner);
 bool raftblk_replica_owner_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);

@@ -193,7 +193,7 @@ static int req_check(const struct raftblk_replica *rep, const struct raftblk_req
 		return -EINVAL;
 	if (req->nsect > rep->volume_sectors || req->sector > rep->volume_sectors - req->nsect)
 		return -EIO;
-	if (rep->fault)
+	if (rep->fault || rep->raft.removed)
 		return -EIO;
 	if (rep->stopping)
 		return -ESHUTDOWN;

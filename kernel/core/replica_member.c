@@ -55,6 +55,8 @@ static int propose(struct raftblk_replica *rep, struct raftblk_config *config,
 		raftblk_replica_config_moved(rep);
 		rep->busy = true;
 	}
+	if (err == -EINVAL)
+		return err;
 	/* Another change under way, handing over, log full, no memory: all pass. */
 	return err ? -EAGAIN : 0;
 }
@@ -109,6 +111,9 @@ static int join_replaces(const struct raftblk_config *config, struct raftblk_cha
 {
 	int old = raftblk_config_find(config, c->member.replaces);
 
+	/* It leaves already, or loses its vote. */
+	if (raftblk_config_is_joint(config))
+		return -EINPROGRESS;
 	if (old < 0)
 		return -ENOENT;
 	if (is_replaced(config, c->member.replaces))
@@ -116,8 +121,8 @@ static int join_replaces(const struct raftblk_config *config, struct raftblk_cha
 	/* Else the last one with data could leave by being replaced. */
 	if (raftblk_member_has_data(&config->member[old]) == c->witness)
 		return -EOPNOTSUPP;
-	/* It leaves already, loses its vote, or is to take the place of another itself. */
-	if (raftblk_config_is_joint(config) || config->member[old].replaces)
+	/* It is to take the place of another itself. */
+	if (config->member[old].replaces)
 		return -EINPROGRESS;
 	c->member.flags = raftblk_member_votes(&config->member[old]) ?
 			  RAFTBLK_MEMBER_PROMOTE :
@@ -140,7 +145,10 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 	/* A joiner starts from nothing and is sent the log: all of it, or it catches up. */
 	if (rep->log.first != 1 && !rep->vmap)
 		return -ESTALE;
-	if (rep->raft.config.nr == RAFTBLK_MAX_MEMBERS)
+	/* What is said below of a configuration that may be cut again could be wrong. */
+	if (rep->raft.config.index > rep->raft.commit)
+		return -EAGAIN;
+	if (rep->raft.config.nr >= RAFTBLK_MEMBERS_LIMIT)
 		return -ENOSPC;
 	*config = rep->raft.config;
 	c->member.flags = c->learner && !c->witness ? 0 : RAFTBLK_MEMBER_PROMOTE;
@@ -151,9 +159,11 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 	}
 	if (c->witness)
 		c->member.flags |= RAFTBLK_MEMBER_WITNESS;
-	/* Its address may be that of another member: of one that joined from there, failed, and
-	 * was made anew.  Who answers a dial says which one it is, so no two are mixed up.
-	 */
+	if (addr_is_taken(config, &c->member.addr, c->member.replaces))
+		return -EADDRINUSE;
+	/* One change at a time.  A leader that leaves has to hand over first. */
+	if (raftblk_config_is_joint(config))
+		return -EAGAIN;
 	c->member.id = config->next_id++;
 	config->member[config->nr++] = c->member;
 	return propose(rep, config, c);
@@ -208,7 +218,6 @@ static int vote_may_go(struct raftblk_replica *rep, const struct raftblk_config 
 {
 	struct raft *r = &rep->raft;
 	int holds = raftblk_replica_owner_holds(rep, id);
-	u32 successor;
 
 	if (holds)
 		return holds < 0 ? holds : -ETXTBSY;
@@ -218,9 +227,7 @@ static int vote_may_go(struct raftblk_replica *rep, const struct raftblk_config 
 	if (id != r->id)
 		return 0;
 	/* Who stays carries it out; the request ends when it leads. */
-	successor = raft_successor(r, rep->now);
-	if (successor)
-		raft_transfer(r, rep->now, successor);
+	raft_step_aside(r, rep->now);
 	return -EAGAIN;
 }
 
@@ -276,13 +283,14 @@ static int edit_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 	struct raftblk_config *config = &rep->work_config[0];
 	int err;
 
-	if (raftblk_config_find(&rep->raft.config, c->to) < 0)
-		return -ENOENT;
 	if (rep->raft.transfer_to)
 		return -EAGAIN;
+	/* First: who is a member is open while a change may still be cut again. */
 	if (rep->raft.config.index > rep->raft.commit ||
 	    raftblk_config_is_joint(&rep->raft.config))
 		return -EINPROGRESS;
+	if (raftblk_config_find(&rep->raft.config, c->to) < 0)
+		return -ENOENT;
 	*config = rep->raft.config;
 	err = c->kind == RAFTBLK_CHANGE_REMOVE ? remove_build(rep, config, c->to) :
 						 set_build(rep, config, c);
@@ -322,8 +330,23 @@ static bool is_for_leader(const struct raftblk_replica *rep, const struct raftbl
 	return c->kind == RAFTBLK_CHANGE_TRANSFER ? leader != c->to : !c->started;
 }
 
+/*
+ * A removal that was in this member's log once, which was cut or replaced since, may have
+ * been kept by the others.  That it is done shows from who is a member; the rest may be
+ * asked for twice.
+ */
+static bool was_removed(const struct raftblk_replica *rep, const struct raftblk_change *c)
+{
+	return c->kind == RAFTBLK_CHANGE_REMOVE && c->index && !c->started &&
+	       raft_has_left(&rep->raft, c->to);
+}
+
 static void change_step(struct raftblk_replica *rep, struct raftblk_change *c)
 {
+	if (was_removed(rep, c)) {
+		change_end(rep, c, 0);
+		return;
+	}
 	if (is_for_leader(rep, c)) {
 		change_end(rep, c, -EREMOTE);
 		return;

@@ -9,16 +9,27 @@
  */
 #include "replica_internal.h"
 
-/* A member this close to the end of the log is given leadership at once. */
-#define HAND_OVER_LAG	64
+/* Does member @slot, or -1, vote; and will it when the change under way is over? */
+static bool slot_votes(const struct raftblk_replica *rep, int slot, u8 sets)
+{
+	return slot >= 0 && (rep->raft.config.member[slot].flags & sets);
+}
 
 /* Who opens the device has to lead for as long as it writes, and to have what it reads. */
 static bool may_own(const struct raftblk_replica *rep)
 {
-	int slot = raftblk_config_find(&rep->raft.config, rep->raft.id);
+	return slot_votes(rep, raftblk_config_find(&rep->raft.config, rep->raft.id),
+			  RAFTBLK_MEMBER_NEW) && !raftblk_replica_is_witness(rep);
+}
 
-	return slot >= 0 && raftblk_member_votes(&rep->raft.config.member[slot]) &&
-	       !raftblk_replica_is_witness(rep);
+/* It is committed that this member has no vote, so it cannot lead, and not write. */
+static bool vote_is_gone(const struct raftblk_replica *rep)
+{
+	const struct raft *r = &rep->raft;
+
+	return r->config.index <= r->commit &&
+	       !slot_votes(rep, raftblk_config_find(&r->config, r->id),
+			   RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW);
 }
 
 static void open_end(struct raftblk_replica *rep, struct raftblk_open *open, int status, u32 owner)
@@ -81,13 +92,13 @@ void raftblk_replica_close(struct raftblk_replica *rep, u64 now)
 		raftblk_req_end(rep, list_first_entry(&rep->writes, struct raftblk_req, link), -EIO);
 }
 
-/* Called when an owner entry newer than our token was committed. */
-void raftblk_replica_fence(struct raftblk_replica *rep)
+/* An owner entry newer than our token was committed; or this member cannot lead any more. */
+void raftblk_replica_fence(struct raftblk_replica *rep, u32 owner)
 {
 	rep->token = 0;
 	rep->fenced = true;
 	raftblk_replica_waiting_end(rep, -EIO);
-	raftblk_replica_event(rep, RAFTBLK_EVENT_FENCED, rep->owner_node, rep->owner_token);
+	raftblk_replica_event(rep, RAFTBLK_EVENT_FENCED, owner, rep->owner_token);
 }
 
 /* ---- what the leader knows of the owner ---- */
@@ -109,8 +120,9 @@ static enum owner_state owner_state(const struct raftblk_replica *rep, u32 node)
 	int slot = raftblk_config_find(&r->config, node);
 
 	if (node == r->id)
-		return rep->token ? OWNER_HOLDS : OWNER_GONE;
-	if (slot < 0)
+		return rep->token || rep->own_proposed ? OWNER_HOLDS : OWNER_GONE;
+	/* Without a vote it cannot write, whatever it has open. */
+	if (!slot_votes(rep, slot, RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW))
 		return OWNER_GONE;
 	/* What it holds is said in answers to heartbeats; none yet: wait a little. */
 	if (!r->peer[slot].lease_at)
@@ -235,7 +247,7 @@ static void hand_over_step(struct raftblk_replica *rep)
 	    rep->now < rep->hand_over_at || owner_state(rep, owner) != OWNER_HOLDS)
 		return;
 	slot = raftblk_config_find(&r->config, owner);
-	if (slot < 0 || r->peer[slot].counted + HAND_OVER_LAG < rep->log.last)
+	if (slot < 0 || r->peer[slot].counted + RAFT_HAND_OVER_LAG < rep->log.last)
 		return;
 	/* Nothing can be proposed while it is offered: leave time for other things. */
 	if (!raft_transfer(r, rep->now, owner))
@@ -246,6 +258,14 @@ void raftblk_replica_owner_step(struct raftblk_replica *rep)
 {
 	rep->owe_pull_req = false;
 	rep->owe_release = false;
+	/*
+	 * It lost its vote while it could not be reached.  What waits here would wait for
+	 * ever, and its word that it holds the device would keep the others out.
+	 */
+#ifndef RAFTBLK_PLANT_VOTELESS_WRITER
+	if (rep->token && vote_is_gone(rep))
+		raftblk_replica_fence(rep, 0);
+#endif
 	opens_step(rep);
 	release_step(rep);
 	hand_over_step(rep);

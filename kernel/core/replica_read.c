@@ -261,7 +261,7 @@ void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now, struct raft
 {
 	rep->now = now;
 	rep->busy = true;
-	if (rep->fault || rep->fenced)
+	if (rep->fault || rep->fenced || rep->raft.removed)
 		raftblk_req_end(rep, req, -EIO);
 	else if (rep->stopping)
 		raftblk_req_end(rep, req, -ESHUTDOWN);

@@ -101,7 +101,7 @@ static void track_commit(struct raftblk_replica *rep)
 	 * the other's.
 	 */
 	if (rep->token && rep->owner_token > rep->token)
-		raftblk_replica_fence(rep);
+		raftblk_replica_fence(rep, rep->owner_node);
 }
 
 void raftblk_replica_track(struct raftblk_replica *rep)

@@ -120,6 +120,14 @@ static bool join_resp_length_ok(const struct raftblk_wire_header *h, u32 body)
 	return body == sizeof(struct raftblk_wire_join_resp);
 }
 
+/* Only "ask another" has one: who that is. */
+static bool change_resp_length_ok(const struct raftblk_wire_header *h, u32 body)
+{
+	if (le32_to_cpu(h->status) == EREMOTE)
+		return body == sizeof(struct raftblk_disk_member);
+	return !body;
+}
+
 static bool lengths_ok(const struct raftblk_wire_header *h)
 {
 	u32 body = le16_to_cpu(h->body_bytes);
@@ -137,11 +145,16 @@ static bool lengths_ok(const struct raftblk_wire_header *h)
 		return body == sizeof(struct raftblk_disk_member);
 	case RAFTBLK_MSG_JOIN_RESP:
 		return join_resp_length_ok(h, body);
+	case RAFTBLK_MSG_CHANGE_REQ:
+		return body == sizeof(struct raftblk_wire_change);
+	case RAFTBLK_MSG_CHANGE_RESP:
+		return change_resp_length_ok(h, body);
 	case RAFTBLK_WIRE_HELLO:
 		return body == sizeof(struct raftblk_wire_hello);
 	case RAFTBLK_WIRE_CHALLENGE:
 		return body == sizeof(struct raftblk_wire_challenge);
 	case RAFTBLK_WIRE_RESPONSE:
+	case RAFTBLK_WIRE_REMOVED:
 		return body == sizeof(struct raftblk_wire_response);
 	default:
 		return !body;
@@ -152,7 +165,7 @@ static bool type_known(u8 type)
 {
 	return (type >= RAFTBLK_MSG_PREVOTE_REQ && type <= RAFTBLK_MSG_MAX) ||
 	       raftblk_msg_is_catchup(type) ||
-	       (type >= RAFTBLK_WIRE_HELLO && type <= RAFTBLK_WIRE_REFUSED);
+	       (type >= RAFTBLK_WIRE_HELLO && type <= RAFTBLK_WIRE_REMOVED);
 }
 
 int raftblk_wire_check_header(const struct raftblk_wire_header *h,

@@ -11,6 +11,7 @@
 #include "meta.h"
 #include "msg.h"
 #include "wire_catchup.h"
+#include "wire_change.h"
 
 #define RAFTBLK_WIRE_MAGIC	0x574b4c42	/* "BLKW" */
 #define RAFTBLK_WIRE_VERSION	1
@@ -22,6 +23,7 @@
 #define RAFTBLK_WIRE_RESPONSE	66
 #define RAFTBLK_WIRE_WELCOME	67	/* no body */
 #define RAFTBLK_WIRE_REFUSED	68	/* header.status: why, a positive errno */
+#define RAFTBLK_WIRE_REMOVED	69	/* you were a member and are none any more; struct response */
 
 /**
  * struct raftblk_wire_header - 96 bytes before every message
@@ -58,7 +60,7 @@ struct raftblk_wire_header {
 /* roles of connections */
 #define RAFTBLK_CONN_CONTROL	0
 #define RAFTBLK_CONN_DATA	1
-#define RAFTBLK_CONN_JOIN	2	/* from a machine that is not a member yet: only JOIN_REQ */
+#define RAFTBLK_CONN_JOIN	2	/* one question: JOIN_REQ or CHANGE_REQ, also from no member */
 
 #define RAFTBLK_NONCE_LEN	32
 #define RAFTBLK_MAC_LEN		32
@@ -78,7 +80,8 @@ struct raftblk_wire_header {
  * the node id and incarnation it means, and only then sends RESPONSE.  The
  * accepting side checks RESPONSE, then whether the sender of HELLO is a member,
  * in this incarnation, and means this member; only then it tells by REFUSED why
- * not.
+ * not, or by REMOVED that it is none any more.  A member that hears that stops for good,
+ * so it comes with a MAC of its own.
  */
 
 /**
@@ -127,15 +130,19 @@ struct raftblk_wire_challenge {
 };
 
 /**
- * struct raftblk_wire_response - body of RESPONSE, ends the handshake
- * @mac: HMAC-SHA256(key, "raftblk client" || hello || challenge)
+ * struct raftblk_wire_response - body of RESPONSE, and of REMOVED
+ * @mac: HMAC-SHA256(key, "raftblk client" || hello || challenge); of REMOVED with the label
+ *	"raftblk removed"
  */
 struct raftblk_wire_response {
 	__u8 mac[RAFTBLK_MAC_LEN];
 };
 
+#define RAFTBLK_JOIN_LOOK	1	/* status of JOIN_REQ: answer, but do not let me in */
+
 /**
  * struct raftblk_wire_join_resp - body of JOIN_RESP with status 0 or EREMOTE
+ * @node_id: 0 for one that only looked
  * @leader: with EREMOTE: ask this one
  */
 struct raftblk_wire_join_resp {

@@ -9,6 +9,7 @@
 
 static const char server_label[] = "raftblk server";
 static const char client_label[] = "raftblk client";
+static const char removed_label[] = "raftblk removed";
 
 static_assert(sizeof(struct raftblk_wire_hello) == 96);
 static_assert(sizeof(struct raftblk_wire_challenge) == 96);
@@ -79,6 +80,22 @@ static int client_mac(const struct raftblk_auth *a, u8 *mac)
 	return auth_mac(a, client_label, sizeof(client_label) - 1, sizeof(a->challenge), mac);
 }
 
+/* Sent by the server as well, who has made the challenge. */
+static int removed_mac(const struct raftblk_auth *a, u8 *mac)
+{
+	return auth_mac(a, removed_label, sizeof(removed_label) - 1, sizeof(a->challenge), mac);
+}
+
+/* -EIDRM, if it comes from a member: what else says so is not to be believed. */
+static int check_removed(const struct raftblk_auth *a)
+{
+	u8 mac[RAFTBLK_MAC_LEN];
+
+	if (removed_mac(a, mac) || crypto_memneq(mac, a->frame.body, sizeof(mac)))
+		return -EPROTO;
+	return -EIDRM;
+}
+
 /* The next message, which must be of @type and as long as @bytes. */
 static int auth_expect(struct raftblk_auth *a, struct socket *sock, u8 type, void *body,
 		       u16 bytes)
@@ -93,8 +110,13 @@ static int auth_expect(struct raftblk_auth *a, struct socket *sock, u8 type, voi
 		return err;
 	if (h->type == RAFTBLK_WIRE_REFUSED) {
 		status = le32_to_cpu(h->status);
-		return status && status < MAX_ERRNO ? -(int)status : -EPROTO;
+		if (!status || status >= MAX_ERRNO || status == EIDRM)
+			return -EPROTO;
+		return -(int)status;
 	}
+	/* The only answer to a proof besides WELCOME that is a proof itself. */
+	if (h->type == RAFTBLK_WIRE_REMOVED && type == RAFTBLK_WIRE_WELCOME)
+		return check_removed(a);
 	if (h->type != type || le16_to_cpu(h->body_bytes) != bytes)
 		return -EPROTO;
 	if (bytes)
@@ -222,6 +244,12 @@ int raftblk_auth_server(struct raftblk_auth *a, struct socket *sock)
 
 int raftblk_auth_verdict(struct raftblk_auth *a, struct socket *sock, int err)
 {
+	u8 mac[RAFTBLK_MAC_LEN];
+
+	if (err == -EIDRM) {
+		err = removed_mac(a, mac);
+		return err ?: auth_send(a, sock, RAFTBLK_WIRE_REMOVED, 0, mac, sizeof(mac));
+	}
 	if (err)
 		return auth_send(a, sock, RAFTBLK_WIRE_REFUSED, -err, NULL, 0);
 	return auth_send(a, sock, RAFTBLK_WIRE_WELCOME, 0, NULL, 0);

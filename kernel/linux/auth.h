@@ -7,7 +7,7 @@
  *	  HELLO	(who, whom, nonce)  ->
  *		<-  CHALLENGE (who, nonce, MAC over both)
  *	  RESPONSE (MAC over both)  ->
- *		<-  WELCOME, or REFUSED at any point
+ *		<-  WELCOME, or REMOVED (MAC over both), or REFUSED at any point
  *
  * The client checks the server's MAC before it sends its own, so somebody who
  * merely accepts connections learns nothing that was made with the key.  The
@@ -74,7 +74,7 @@ int raftblk_auth_derive(const u8 *key, const char *label, void *out, u32 bytes);
  *
  * Return: 0; -EKEYREJECTED: the other side has another key; -EREMCHG: it is
  * not the member we wanted; what it refused us with (-ENOENT: no such volume,
- * -EACCES: our proof is wrong, ...); -EPROTO, -ETIMEDOUT, -ECONNRESET, -EINTR.
+ * -EACCES: our proof is wrong, ...); -EIDRM: it has proved that we were removed; -EPROTO, -ETIMEDOUT, -ECONNRESET, -EINTR.
  */
 int raftblk_auth_client(struct raftblk_auth *a, struct socket *sock);
 
@@ -98,7 +98,7 @@ int raftblk_auth_hello(struct raftblk_auth *a, struct socket *sock);
  */
 int raftblk_auth_server(struct raftblk_auth *a, struct socket *sock);
 
-/* Server: WELCOME if @err is 0, REFUSED with it otherwise. */
+/* Server: WELCOME if @err is 0, REMOVED if it is -EIDRM, REFUSED with it otherwise. */
 int raftblk_auth_verdict(struct raftblk_auth *a, struct socket *sock, int err);
 
 #endif /* RAFTBLK_AUTH_H */

@@ -46,6 +46,8 @@ static int dial_once(struct raftblk_dial *dial, struct raftblk_auth *a,
 	memcpy(a->incarnation, vol->super.incarnation, sizeof(a->incarnation));
 	a->deadline = jiffies + RAFTBLK_AUTH_TIMEOUT;
 	err = raftblk_auth_client(a, sock);
+	if (err == -EIDRM)
+		raftblk_volume_removed(vol);
 	/* from here on nobody shuts it down but its owner, the worker to be */
 	raftblk_sockset_del(&net->guests, &ref);
 	if (err) {
@@ -69,7 +71,8 @@ static void dial_work(struct work_struct *work)
 
 	a = kzalloc(sizeof(*a), GFP_NOIO);
 	spin_lock(&net->lock);
-	wanted = link->dials && !net->stopping;
+	wanted = (link->dials || link->knocks) && !net->stopping;
+	link->knocks = false;
 	addr = link->addr;
 	if (a) {
 		a->peer_id = link->id;
@@ -100,6 +103,20 @@ void raftblk_dial_init(struct raftblk_dial *dial, struct raftblk_link *link, u8 
 	INIT_DELAYED_WORK(&dial->work, dial_work);
 	dial->link = link;
 	dial->role = role;
+}
+
+void raftblk_dial_knock(struct raftblk_dial *dial)
+{
+	struct raftblk_link *link = dial->link;
+	struct raftblk_net *net = link->net;
+
+	spin_lock(&net->lock);
+	if (link->id && !net->stopping && !dial->busy) {
+		dial->busy = true;
+		link->knocks = true;
+		queue_delayed_work(raftblk_net_wq, &dial->work, 0);
+	}
+	spin_unlock(&net->lock);
 }
 
 void raftblk_dial_start(struct raftblk_dial *dial, unsigned long lived)

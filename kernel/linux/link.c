@@ -66,6 +66,7 @@ void raftblk_link_clear(struct raftblk_link *link)
 
 	spin_lock(&net->lock);
 	link->dials = false;
+	link->knocks = false;
 	spin_unlock(&net->lock);
 	for (role = 0; role < 2; role++)
 		if (link->conn[role])

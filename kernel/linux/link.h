@@ -53,6 +53,8 @@ struct raftblk_dial {
  * @id: node id, 0: free.  This one and the next three change in the worker, under
  *	net->lock; the worker may read them without it.
  * @dials: this side has the higher id, and so is the one that connects
+ * @knocks: this side has the lower id, and dials once all the same, see raftblk_dial_knock();
+ *	net->lock
  * @incarnation, @addr: where the peer is; @addr is not known of a newcomer, see
  *	raftblk_net_admit()
  * @last_error: of the last dial or of the connection that broke; net->lock
@@ -67,6 +69,7 @@ struct raftblk_link {
 	struct raftblk_net *net;
 	u32 id;
 	bool dials;
+	bool knocks;
 	u8 incarnation[16];
 	struct raftblk_addr addr;
 	int last_error;
@@ -96,8 +99,10 @@ struct raftblk_link {
  * @stopping: no dial is begun and nothing is added to @incoming any more
  * @incoming: authenticated connections for the worker, at most one per peer and role
  * @config: copy of the configuration in force, for handshakes
+ * @settled: it is committed, as far as is known here; who is not in it and was has left
  * @link: the worker's; only the first @nr_links have ever been used
  * @unassigned: a member had no free link; try again
+ * @knock_at: the worker's: when to knock next, jiffies; 0: there is a leader
  * @vec: work space of the worker
  */
 struct raftblk_net {
@@ -115,10 +120,12 @@ struct raftblk_net {
 	bool stopping;
 	struct list_head incoming;
 	struct raftblk_config config;
+	bool settled;
 
 	struct raftblk_link link[RAFTBLK_LINKS];
 	u32 nr_links;
 	bool unassigned;
+	unsigned long knock_at;
 	union {
 		struct bio_vec page[CONN_VECTOR];
 		struct kvec head[CONN_VECTOR];
@@ -152,9 +159,10 @@ int raftblk_net_add(struct raftblk_net *net, struct socket *sock,
  * connects).  Otherwise the two could not elect a leader together, although they
  * may be a majority that is up.
  *
- * Return: 0; -EAGAIN: not a member as far as we know (our configuration may be
- * old); -ESTALE: a member, but on another disk; -EREMCHG: it means another than
- * us; -EINVAL: the other side should listen, not dial.
+ * Return: 0; -EIDRM: it was a member and is none any more, for good; -EAGAIN: not a
+ * member as far as we know (our configuration may be old); -ESTALE: a member, but on
+ * another disk; -EREMCHG: it means another than us; -EINVAL: the other side should
+ * listen, not dial.
  */
 int raftblk_net_admit(struct raftblk_net *net, const struct raftblk_auth *auth);
 
@@ -185,6 +193,9 @@ void raftblk_dial_init(struct raftblk_dial *dial, struct raftblk_link *link, u8 
 /* Worker: begin, unless it is on its way.  @lived: jiffies the last connection lived, or 0 */
 void raftblk_dial_start(struct raftblk_dial *dial, unsigned long lived);
 
+/* Worker: ask a peer that should dial us, and does not, whether we are still a member: once. */
+void raftblk_dial_knock(struct raftblk_dial *dial);
+
 /* listen.c */
 
 /* Let peers find @net at the volume's address.  0 or -errno.  May sleep. */
@@ -195,11 +206,5 @@ void raftblk_unlisten(struct raftblk_net *net);
 
 int raftblk_listen_init(void);
 void raftblk_listen_exit(void);
-
-/* join.c */
-
-/* Server: one request on an authenticated connection of role JOIN.  Blocks. */
-void raftblk_join_serve(struct raftblk_net *net, struct raftblk_auth *auth,
-			struct socket *sock);
 
 #endif /* RAFTBLK_LINK_H */

@@ -14,6 +14,7 @@
 #include <net/net_namespace.h>
 #include <net/sock.h>
 
+#include "ask.h"
 #include "auth.h"
 #include "link.h"
 #include "volume.h"
@@ -150,11 +151,14 @@ static int handshake_with(struct handshake *hs, struct raftblk_net *net)
 	if (verdict == -ESTALE)
 		pr_info_ratelimited("raftblk%u (%s): node %u has come back on another disk; refused\n",
 				    vol->minor, vol->super.name, a->peer_id);
+	if (verdict == -EIDRM)
+		pr_info_ratelimited("raftblk%u (%s): node %u, which was removed, tried to connect\n",
+				    vol->minor, vol->super.name, a->peer_id);
 	err = raftblk_auth_verdict(a, hs->sock, verdict) ?: verdict;
 	if (err)
 		return err;
 	if (a->role == RAFTBLK_CONN_JOIN) {
-		raftblk_join_serve(net, a, hs->sock);
+		raftblk_ask_serve(net, a, hs->sock);
 		return -ECONNRESET;	/* over */
 	}
 	/* The worker will own it: nobody else may touch it any more. */

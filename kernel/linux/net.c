@@ -14,6 +14,9 @@
 /* Bytes read in one raftblk_net_work(), about. */
 #define ROUND_BYTES	(4 << 20)
 
+/* No leader for so long: knock, and again after as long. */
+#define KNOCK_AFTER	(3 * HZ)
+
 struct workqueue_struct *raftblk_net_wq;
 
 static void net_free(struct kref *kref)
@@ -163,11 +166,14 @@ int raftblk_net_admit(struct raftblk_net *net, const struct raftblk_auth *auth)
 
 	if (le32_to_cpu(auth->hello.to_id) != vol->super.node_id)
 		return -EREMCHG;
-	if (auth->peer_id <= vol->super.node_id)
-		return -EINVAL;
 	spin_lock(&net->lock);
 	slot = raftblk_config_find(&net->config, auth->peer_id);
-	if (slot < 0)
+	if (slot < 0 && net->settled && raftblk_config_has_left(&net->config, auth->peer_id))
+		/* It may have been away when it was removed, and has to learn. */
+		err = -EIDRM;
+	else if (auth->peer_id <= vol->super.node_id)
+		err = -EINVAL;
+	else if (slot < 0)
 		err = raftblk_config_is_newcomer(&net->config, auth->peer_id) ? 0 : -EAGAIN;
 	else if (memcmp(net->config.member[slot].incarnation, auth->peer_incarnation, 16))
 		/* Same id, another disk: it may have forgotten what the member
@@ -222,15 +228,31 @@ int raftblk_net_add(struct raftblk_net *net, struct socket *sock,
 	return 0;
 }
 
-void raftblk_net_configure(struct raftblk_volume *vol, const struct raftblk_config *config)
+static void net_part(struct raftblk_net *net)
+{
+	u32 i;
+
+	net->unassigned = false;
+	for (i = 0; i < net->nr_links; i++)
+		if (net->link[i].id)
+			raftblk_link_clear(&net->link[i]);
+}
+
+void raftblk_net_configure(struct raftblk_volume *vol, const struct raftblk_config *config,
+			   bool settled)
 {
 	struct raftblk_net *net = vol->net;
 	u32 i;
 
 	if (!net)
 		return;
+	if (!config) {
+		net_part(net);
+		return;
+	}
 	spin_lock(&net->lock);
 	net->config = *config;
+	net->settled = settled;
 	spin_unlock(&net->lock);
 	net->unassigned = false;
 
@@ -295,6 +317,34 @@ static bool net_receive(struct raftblk_net *net, u32 role, s64 *budget)
 	return more;
 }
 
+/*
+ * Peers with a higher id dial, and one that has removed this member does not.  Who
+ * hears of no leader for long asks them: they refuse, as members with -EINVAL.
+ */
+static void net_knock(struct raftblk_net *net)
+{
+	const struct raft *r = &net->vol->replica.raft;
+	u32 i;
+
+	if (r->leader || r->removed) {
+		net->knock_at = 0;
+		return;
+	}
+	if (!net->knock_at) {
+		net->knock_at = (jiffies + KNOCK_AFTER) | 1;
+		return;
+	}
+	if (time_before(jiffies, net->knock_at))
+		return;
+	net->knock_at = (jiffies + KNOCK_AFTER) | 1;
+	for (i = 0; i < net->nr_links; i++) {
+		struct raftblk_link *link = &net->link[i];
+
+		if (link->id && !link->dials && !link->conn[RAFTBLK_CONN_CONTROL])
+			raftblk_dial_knock(&link->dial[RAFTBLK_CONN_CONTROL]);
+	}
+}
+
 bool raftblk_net_work(struct raftblk_volume *vol)
 {
 	struct raftblk_net *net = vol->net;
@@ -304,7 +354,8 @@ bool raftblk_net_work(struct raftblk_volume *vol)
 	if (!net)
 		return false;
 	if (net->unassigned)
-		raftblk_net_configure(vol, &vol->replica.raft.config);
+		raftblk_net_configure(vol, &vol->config, vol->config_settled);
+	net_knock(net);
 	net_take_incoming(net);
 	/* heartbeats and votes before bulk */
 	more = net_receive(net, RAFTBLK_CONN_CONTROL, &budget);

@@ -31,10 +31,12 @@ int raftblk_net_start(struct raftblk_volume *vol, struct netlink_ext_ack *extack
  */
 void raftblk_net_stop(struct raftblk_volume *vol);
 
-/* Worker only: who the peers are.  Called at start and whenever the
- * configuration changed; drops connections to those that left.
+/* Worker only: who the peers are.  Called at start and whenever the configuration, or
+ * whether it is committed (@settled), changed; drops connections to those that left.
+ * Without @config: this member has left, there are none.
  */
-void raftblk_net_configure(struct raftblk_volume *vol, const struct raftblk_config *config);
+void raftblk_net_configure(struct raftblk_volume *vol, const struct raftblk_config *config,
+			   bool settled);
 
 /* Worker only: take over new connections, receive what is there (up to a bound,
  * then returns true: call again), hand messages to raftblk_replica_receive(),
@@ -76,6 +78,8 @@ void raftblk_net_stat(struct raftblk_volume *vol, u32 slot, struct raftblk_net_s
  * @uuid, @key: from the token
  * @incarnation: new, for the joiner's disk
  * @learner: it is to stay a learner
+ * @look: only tell what the volume is like
+ * @replaces: 0, or the member whose place it is to take
  * @resp: what the leader answered
  */
 struct raftblk_join {
@@ -85,13 +89,26 @@ struct raftblk_join {
 	u8 key[RAFTBLK_KEY_LEN];
 	u8 incarnation[16];
 	bool learner;
+	bool look;
+	u32 replaces;
 	struct raftblk_wire_join_resp resp;
 };
 
-/* Connect, authenticate, ask, follow one redirection to the leader.  Sleeps up
+/* Connect, authenticate, ask, follow redirections to the leader.  Sleeps up
  * to about 15 s, killable.  0 or -errno with extack saying what to do.
  */
 int raftblk_net_join(struct raftblk_join *join, struct netlink_ext_ack *extack);
+
+/**
+ * raftblk_change() - change membership or leadership, wherever the leader is
+ * @c: TRANSFER, REMOVE or SET; kind, to, role, member.addr are looked at
+ * @unheard: out: no leader has answered, and @extack says why
+ *
+ * Return: 0; the leader's answer, see struct raftblk_change; -EAGAIN: nobody leads; others.
+ * Context: may sleep for some 20 s, killable; not from the worker.
+ */
+int raftblk_change(struct raftblk_volume *vol, const struct raftblk_change *c, u32 timeout_ms,
+		   struct netlink_ext_ack *extack, bool *unheard);
 
 int raftblk_net_init(void);
 void raftblk_net_exit(void);

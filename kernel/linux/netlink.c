@@ -15,15 +15,12 @@
 #include "netlink_gen.h"
 #include "volume.h"
 
-#define TRANSFER_TIMEOUT_MS	10000
-
 /* Events are sent only while the family is registered: its group numbers go to
  * somebody else afterwards.  Read under RCU, see raftblk_netlink_exit().
  */
 static bool registered;
 
-/* The volume a request names, with a reference; an ERR_PTR with extack set. */
-static struct raftblk_volume *find_volume(struct genl_info *info)
+struct raftblk_volume *raftblk_netlink_volume(struct genl_info *info)
 {
 	struct nlattr *name = info->attrs[RAFTBLK_A_VOLUME_NAME];
 	struct nlattr *minor = info->attrs[RAFTBLK_A_VOLUME_MINOR];
@@ -219,7 +216,7 @@ int raftblk_nl_up_doit(struct sk_buff *req, struct genl_info *info)
 int raftblk_nl_down_doit(struct sk_buff *req, struct genl_info *info)
 {
 	bool force = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_FORCE]);
-	struct raftblk_volume *vol = find_volume(info);
+	struct raftblk_volume *vol = raftblk_netlink_volume(info);
 	int err;
 
 	if (IS_ERR(vol))
@@ -254,7 +251,7 @@ static int put_state(struct raftblk_volume *vol, struct sk_buff *skb)
 
 int raftblk_nl_get_doit(struct sk_buff *req, struct genl_info *info)
 {
-	struct raftblk_volume *vol = find_volume(info);
+	struct raftblk_volume *vol = raftblk_netlink_volume(info);
 	struct sk_buff *skb;
 	void *hdr;
 	int err;
@@ -320,7 +317,7 @@ int raftblk_nl_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 
 int raftblk_nl_token_doit(struct sk_buff *req, struct genl_info *info)
 {
-	struct raftblk_volume *vol = find_volume(info);
+	struct raftblk_volume *vol = raftblk_netlink_volume(info);
 	const struct raftblk_super *s;
 	struct sk_buff *skb;
 	void *hdr;
@@ -336,49 +333,6 @@ int raftblk_nl_token_doit(struct sk_buff *req, struct genl_info *info)
 		      nla_put(skb, RAFTBLK_A_VOLUME_KEY, sizeof(s->key), s->key);
 		err = reply_send(skb, hdr, info, err);
 	}
-	raftblk_volume_put(vol);
-	return err;
-}
-
-/* Leadership */
-
-static const char *transfer_refusal(int err)
-{
-	switch (err) {
-	case -EREMOTE:
-		return "this member does not lead: ask on the machine that does";
-	case -EALREADY:
-		return "this member leads already";
-	case -ENOENT:
-		return "no voter has this node id";
-	case -EBUSY:
-		return "leadership is being handed over already";
-	case -ETIMEDOUT:
-		return "the other member did not take over in time";
-	case -ESHUTDOWN:
-		return "the volume is being taken down";
-	default:
-		return "leadership could not be handed over";
-	}
-}
-
-int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
-{
-	struct raftblk_change change = { .kind = RAFTBLK_CHANGE_TRANSFER };
-	struct raftblk_volume *vol;
-	int err;
-
-	if (GENL_REQ_ATTR_CHECK(info, RAFTBLK_A_VOLUME_TO)) {
-		GENL_SET_ERR_MSG(info, "to which member? its node id is missing");
-		return -EINVAL;
-	}
-	vol = find_volume(info);
-	if (IS_ERR(vol))
-		return PTR_ERR(vol);
-	change.to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
-	err = raftblk_volume_change(vol, &change, TRANSFER_TIMEOUT_MS);
-	if (err)
-		raftblk_extack(info->extack, transfer_refusal(err));
 	raftblk_volume_put(vol);
 	return err;
 }
@@ -442,7 +396,7 @@ int raftblk_nl_set_doit(struct sk_buff *req, struct genl_info *info)
 		GENL_SET_ERR_MSG(info, "nothing to set");
 		return -EINVAL;
 	}
-	vol = find_volume(info);
+	vol = raftblk_netlink_volume(info);
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
 	err = refuse_going(info, raftblk_volume_call(vol, set_in_worker, &set));
@@ -454,7 +408,7 @@ int raftblk_nl_set_doit(struct sk_buff *req, struct genl_info *info)
 
 /* Joining */
 
-static int get_address(struct genl_info *info, int attr, struct raftblk_addr *addr)
+int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_addr *addr)
 {
 	struct nlattr *tb[RAFTBLK_A_ADDRESS_MAX + 1];
 	struct nlattr *ip;
@@ -495,8 +449,11 @@ static int join_request(struct genl_info *info, struct raftblk_join *join)
 	nla_memcpy(join->incarnation, info->attrs[RAFTBLK_A_JOIN_INCARNATION],
 		   sizeof(join->incarnation));
 	join->learner = nla_get_flag(info->attrs[RAFTBLK_A_JOIN_LEARNER]);
-	return get_address(info, RAFTBLK_A_JOIN_REMOTE, &join->remote) ?:
-	       get_address(info, RAFTBLK_A_JOIN_LOCAL, &join->local);
+	join->look = nla_get_flag(info->attrs[RAFTBLK_A_JOIN_LOOK]);
+	if (info->attrs[RAFTBLK_A_JOIN_REPLACES])
+		join->replaces = nla_get_u32(info->attrs[RAFTBLK_A_JOIN_REPLACES]);
+	return raftblk_netlink_address(info, RAFTBLK_A_JOIN_REMOTE, &join->remote) ?:
+	       raftblk_netlink_address(info, RAFTBLK_A_JOIN_LOCAL, &join->local);
 }
 
 static int join_put_members(struct sk_buff *skb, const struct raftblk_config *config)
@@ -544,7 +501,7 @@ static int join_check(const struct raftblk_join *join, struct raftblk_config *co
 	    !sectors || sectors > S64_MAX >> 9 || le64_to_cpu(r->ring_sectors) > S64_MAX >> 9 ||
 	    !is_power_of_2(extent) || extent > U32_MAX >> 9 ||
 	    raftblk_config_decode(config, &r->config) ||
-	    raftblk_config_find(config, le32_to_cpu(r->node_id)) < 0)
+	    (!join->look && raftblk_config_find(config, le32_to_cpu(r->node_id)) < 0))
 		return -EPROTO;
 	return 0;
 }

@@ -5,6 +5,9 @@
 
 #include <linux/types.h>
 
+struct genl_info;
+struct raftblk_addr;
+struct raftblk_member;
 struct raftblk_pending_event;
 struct raftblk_volume;
 struct sk_buff;
@@ -21,14 +24,18 @@ void raftblk_netlink_exit(void);
  */
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev);
 
+/* The volume a request names, with a reference; an ERR_PTR with extack set. */
+struct raftblk_volume *raftblk_netlink_volume(struct genl_info *info);
+
+/* The address in attribute @attr, which is there.  0 or -EINVAL with extack set. */
+int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_addr *addr);
+
 /* netlink_state.c */
 
 #define RAFTBLK_NETLINK_STATE_MAX	16384	/* bytes a volume's state may take in a message */
 
 /* Worker only: the state of a volume as attributes.  0 or -EMSGSIZE. */
 int raftblk_netlink_put_state(struct raftblk_volume *vol, struct sk_buff *skb);
-
-struct raftblk_member;
 
 /* Id, flags, address and incarnation of a member; the nest stays open. */
 int raftblk_netlink_put_member(struct sk_buff *skb, const struct raftblk_member *m);

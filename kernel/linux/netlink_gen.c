@@ -48,14 +48,26 @@ static const struct nla_policy raftblk_address_nl_policy[RAFTBLK_A_ADDRESS_PORT 
 	[RAFTBLK_A_ADDRESS_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
 };
 
+/* RAFTBLK_CMD_MEMBER */
+static const struct nla_policy raftblk_member_nl_policy[RAFTBLK_A_VOLUME_ADDRESS + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
+	[RAFTBLK_A_VOLUME_TO] = NLA_POLICY_MIN(NLA_U32, 1),
+	[RAFTBLK_A_VOLUME_MEMBER_CHANGE] = { .type = NLA_U32, },
+	[RAFTBLK_A_VOLUME_PART] = { .type = NLA_U32, },
+	[RAFTBLK_A_VOLUME_ADDRESS] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
+};
+
 /* RAFTBLK_CMD_JOIN */
-static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_LEARNER + 1] = {
+static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_LOOK + 1] = {
 	[RAFTBLK_A_JOIN_REMOTE] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 	[RAFTBLK_A_JOIN_LOCAL] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 	[RAFTBLK_A_JOIN_UUID] = NLA_POLICY_EXACT_LEN(16),
 	[RAFTBLK_A_JOIN_KEY] = NLA_POLICY_EXACT_LEN(32),
 	[RAFTBLK_A_JOIN_INCARNATION] = NLA_POLICY_EXACT_LEN(16),
 	[RAFTBLK_A_JOIN_LEARNER] = { .type = NLA_FLAG, },
+	[RAFTBLK_A_JOIN_REPLACES] = NLA_POLICY_MIN(NLA_U32, 1),
+	[RAFTBLK_A_JOIN_LOOK] = { .type = NLA_FLAG, },
 };
 
 static const struct genl_ops raftblk_nl_ops[] = {
@@ -103,10 +115,17 @@ static const struct genl_ops raftblk_nl_ops[] = {
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{
+		.cmd		= RAFTBLK_CMD_MEMBER,
+		.doit		= raftblk_nl_member_doit,
+		.policy		= raftblk_member_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_ADDRESS,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
 		.cmd		= RAFTBLK_CMD_JOIN,
 		.doit		= raftblk_nl_join_doit,
 		.policy		= raftblk_join_do_nl_policy,
-		.maxattr	= RAFTBLK_A_JOIN_LEARNER,
+		.maxattr	= RAFTBLK_A_JOIN_LOOK,
 		.flags		= GENL_ADMIN_PERM,
 	},
 };

@@ -21,6 +21,7 @@ static_assert((int)RAFTBLK_MEMBER_FLAG_OLD == RAFTBLK_MEMBER_OLD);
 static_assert((int)RAFTBLK_MEMBER_FLAG_NEW == RAFTBLK_MEMBER_NEW);
 static_assert((int)RAFTBLK_MEMBER_FLAG_PROMOTE == RAFTBLK_MEMBER_PROMOTE);
 static_assert((int)RAFTBLK_MEMBER_FLAG_WITNESS == RAFTBLK_MEMBER_WITNESS);
+static_assert((int)RAFTBLK_MEMBER_FLAG_STAYS == RAFTBLK_MEMBER_STAYS);
 
 static int put_u64(struct sk_buff *skb, int attr, u64 value)
 {
@@ -49,7 +50,8 @@ int raftblk_netlink_put_member(struct sk_buff *skb, const struct raftblk_member 
 	if (nla_put_u32(skb, RAFTBLK_A_MEMBER_ID, m->id) ||
 	    nla_put_u32(skb, RAFTBLK_A_MEMBER_FLAGS, m->flags) ||
 	    put_address(skb, &m->addr) ||
-	    nla_put(skb, RAFTBLK_A_MEMBER_INCARNATION, sizeof(m->incarnation), m->incarnation))
+	    nla_put(skb, RAFTBLK_A_MEMBER_INCARNATION, sizeof(m->incarnation), m->incarnation) ||
+	    (m->replaces && nla_put_u32(skb, RAFTBLK_A_MEMBER_REPLACES, m->replaces)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -177,6 +179,7 @@ static int put_consensus(struct sk_buff *skb, const struct raftblk_replica *rep)
 	    put_u64(skb, RAFTBLK_A_VOLUME_OWNER_TOKEN, rep->owner_token) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_OPENERS, rep->openers) ||
 	    nla_put_u8(skb, RAFTBLK_A_VOLUME_FENCED, rep->fenced) ||
+	    nla_put_u8(skb, RAFTBLK_A_VOLUME_REMOVED, r->removed) ||
 	    nla_put_s32(skb, RAFTBLK_A_VOLUME_FAULT, rep->fault))
 		return -EMSGSIZE;
 	return 0;

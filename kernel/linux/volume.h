@@ -60,6 +60,7 @@ struct raftblk_state {
 	bool fenced;
 	bool proving;		/* may have lost acknowledged entries, does not vote yet */
 	bool behind;		/* the leader's log no longer reaches back far enough */
+	bool removed;		/* no member any more */
 	int fault;		/* 0, or -errno: the member has stopped */
 };
 
@@ -83,6 +84,7 @@ struct raftblk_stats {
 #define RAFTBLK_VOL_DYING	1	/* being torn down: nothing new is let in */
 #define RAFTBLK_VOL_STOPPED	2	/* raftblk_replica_stop() has been called */
 #define RAFTBLK_VOL_UP		3	/* in the table for others to find; raftblk_volumes_lock */
+#define RAFTBLK_VOL_REMOVED	4	/* a peer says so; for the worker */
 
 /**
  * struct raftblk_volume - see above
@@ -110,6 +112,7 @@ struct raftblk_stats {
  * @inbox_lock: protects @inbox and @inbox_closed; taken from any context
  * @inbox_closed: the worker has gone; nothing is accepted any more
  * @state, @config: copies for readers, see raftblk_volume_state()
+ * @config_settled: the worker's: @config is committed
  * @state_lock: protects both
  */
 struct raftblk_volume {
@@ -145,6 +148,7 @@ struct raftblk_volume {
 	spinlock_t state_lock;
 	struct raftblk_state state;
 	struct raftblk_config config;
+	bool config_settled;
 	struct dentry *debugfs;
 };
 
@@ -225,6 +229,9 @@ int raftblk_worker_start(struct raftblk_volume *vol);
 
 /* Has the worker call raftblk_replica_stop() and wait until it has nothing left. */
 void raftblk_worker_quiesce(struct raftblk_volume *vol);
+
+/* A peer that has proved to be one says that this member was removed.  Any context. */
+void raftblk_volume_removed(struct raftblk_volume *vol);
 
 /* Ends the kthread; nothing may be on its way to it but calls, which end with -ESHUTDOWN. */
 void raftblk_worker_stop(struct raftblk_volume *vol);

@@ -37,6 +37,12 @@ void raftblk_volume_kick(struct raftblk_volume *vol)
 		wake_up_process(worker);
 }
 
+void raftblk_volume_removed(struct raftblk_volume *vol)
+{
+	set_bit(RAFTBLK_VOL_REMOVED, &vol->flags);
+	raftblk_volume_kick(vol);
+}
+
 /* Tasks */
 
 int raftblk_volume_post(struct raftblk_volume *vol, struct raftblk_task *task)
@@ -213,15 +219,19 @@ int raftblk_volume_change(struct raftblk_volume *vol, struct raftblk_change *c, 
 
 static void publish_config(struct raftblk_volume *vol)
 {
-	const struct raftblk_config *config = &vol->replica.raft.config;
+	const struct raft *r = &vol->replica.raft;
+	bool settled = r->config.index && r->config.index <= r->commit;
 
+	if (r->removed)
+		return;
 	/* Only the worker writes vol->config, so it may look without the lock. */
-	if (!memcmp(&vol->config, config, sizeof(*config)))
+	if (vol->config_settled == settled && !memcmp(&vol->config, &r->config, sizeof(r->config)))
 		return;
 	spin_lock_bh(&vol->state_lock);
-	memcpy(&vol->config, config, sizeof(*config));
+	memcpy(&vol->config, &r->config, sizeof(r->config));
 	spin_unlock_bh(&vol->state_lock);
-	raftblk_net_configure(vol, config);
+	vol->config_settled = settled;
+	raftblk_net_configure(vol, &vol->config, settled);
 }
 
 static void publish_state(struct raftblk_volume *vol)
@@ -245,6 +255,7 @@ static void publish_state(struct raftblk_volume *vol)
 		.fenced = rep->fenced,
 		.proving = rep->raft.proof_index != 0,
 		.behind = vol->behind,
+		.removed = rep->raft.removed,
 		.fault = rep->fault,
 	};
 
@@ -314,6 +325,7 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		break;
 	case RAFTBLK_EVENT_REMOVED:
 		vol_warn(vol, "this member was removed from the volume\n");
+		raftblk_net_configure(vol, NULL, false);
 		break;
 	default:
 		break;
@@ -433,6 +445,8 @@ static bool worker_round(struct raftblk_volume *vol)
 	bool more = false;
 
 	vol->stats.rounds++;
+	if (test_and_clear_bit(RAFTBLK_VOL_REMOVED, &vol->flags))
+		raftblk_replica_removed(&vol->replica, raftblk_now());
 	run_tasks(vol, false);
 	take_ended(vol);
 	raftblk_blk_take(vol);
@@ -455,6 +469,9 @@ static long worker_timeout(struct raftblk_volume *vol)
 
 	if (atomic_read(&vol->pool.starved))
 		deadline = min(deadline, now + STARVED_RETRY_NS);
+	/* Who has no leader asks around now and then, whatever the replica waits for. */
+	if (!vol->replica.raft.leader)
+		deadline = min(deadline, now + RAFTBLK_NSEC_PER_SEC);
 	if (deadline <= now)
 		return 1;
 	return min_t(u64, nsecs_to_jiffies64(deadline - now) + 1, MAX_JIFFY_OFFSET);

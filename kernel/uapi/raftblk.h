@@ -50,12 +50,34 @@ enum raftblk_progress {
  * @RAFTBLK_MEMBER_FLAG_NEW: Voter in the incoming set.
  * @RAFTBLK_MEMBER_FLAG_PROMOTE: Learner that becomes a voter by itself.
  * @RAFTBLK_MEMBER_FLAG_WITNESS: Has no data area.
+ * @RAFTBLK_MEMBER_FLAG_STAYS: Gives its vote up in this change and stays, as a learner.
  */
 enum raftblk_member_flag {
 	RAFTBLK_MEMBER_FLAG_OLD = 1,
 	RAFTBLK_MEMBER_FLAG_NEW = 2,
 	RAFTBLK_MEMBER_FLAG_PROMOTE = 4,
 	RAFTBLK_MEMBER_FLAG_WITNESS = 8,
+	RAFTBLK_MEMBER_FLAG_STAYS = 16,
+};
+
+/**
+ * enum raftblk_member_change - What is to be changed about a member.
+ * @RAFTBLK_MEMBER_CHANGE_REMOVE: It leaves the volume for good.
+ * @RAFTBLK_MEMBER_CHANGE_SET: Its address (address) or what it is (part), or both.
+ */
+enum raftblk_member_change {
+	RAFTBLK_MEMBER_CHANGE_REMOVE = 0,
+	RAFTBLK_MEMBER_CHANGE_SET = 1,
+};
+
+/**
+ * enum raftblk_part - What a member is to be.
+ * @RAFTBLK_PART_VOTER: Counts for majorities, once it has caught up.
+ * @RAFTBLK_PART_LEARNER: An asynchronous copy that never votes.
+ */
+enum raftblk_part {
+	RAFTBLK_PART_VOTER = 0,
+	RAFTBLK_PART_LEARNER = 1,
 };
 
 /**
@@ -110,7 +132,8 @@ enum raftblk_event_kind {
  *	with an error. (flag)
  * @RAFTBLK_A_VOLUME_UUID: The volume's UUID. (binary)
  * @RAFTBLK_A_VOLUME_KEY: The secret that members know each other by. (binary)
- * @RAFTBLK_A_VOLUME_TO: Node id to hand leadership to. (u32)
+ * @RAFTBLK_A_VOLUME_TO: Node id of the member to hand leadership to, or that is to be
+ *	changed. (u32)
  * @RAFTBLK_A_VOLUME_IO_TIMEOUT: Requests that wait this long for a majority fail; 0, they
  *	wait for ever. (u32)
  * @RAFTBLK_A_VOLUME_QUORUM_READS: 1, confirm every read with a majority; 0, use the
@@ -156,6 +179,13 @@ enum raftblk_event_kind {
  * @RAFTBLK_A_VOLUME_RATE_MIN: Bytes per second that are read here for members that catch
  *	up although users' I/O has to wait for it. (u64)
  * @RAFTBLK_A_VOLUME_RATE_MAX: And at most so many; 0, no limit. (u64)
+ * @RAFTBLK_A_VOLUME_MEMBER_CHANGE: What is to be changed about the member. enum
+ *	raftblk_member_change. (u32)
+ * @RAFTBLK_A_VOLUME_PART: What the member is to be. enum raftblk_part. (u32)
+ * @RAFTBLK_A_VOLUME_ADDRESS: Where the member is from now on. Nest of RAFTBLK_A_ADDRESS_*.
+ *	(nest)
+ * @RAFTBLK_A_VOLUME_REMOVED: 1 if this member was removed from the volume; it does nothing
+ *	any more. (u8)
  */
 enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PAD = 1,
@@ -197,6 +227,10 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_CATCHUP,
 	RAFTBLK_A_VOLUME_RATE_MIN,
 	RAFTBLK_A_VOLUME_RATE_MAX,
+	RAFTBLK_A_VOLUME_MEMBER_CHANGE,
+	RAFTBLK_A_VOLUME_PART,
+	RAFTBLK_A_VOLUME_ADDRESS,
+	RAFTBLK_A_VOLUME_REMOVED,
 
 	__RAFTBLK_A_VOLUME_MAX,
 	RAFTBLK_A_VOLUME_MAX = (__RAFTBLK_A_VOLUME_MAX - 1)
@@ -264,6 +298,8 @@ enum raftblk_a_address {
  *	(s32)
  * @RAFTBLK_A_MEMBER_INCOMPLETE: Leader only; 1 if it says that it is catching up and does
  *	not count for commits. (u8)
+ * @RAFTBLK_A_MEMBER_REPLACES: Node id of the member whose place it takes as soon as it has
+ *	caught up. (u32)
  */
 enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_PAD = 1,
@@ -286,6 +322,7 @@ enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_RECONNECTS,
 	RAFTBLK_A_MEMBER_LAST_ERROR,
 	RAFTBLK_A_MEMBER_INCOMPLETE,
+	RAFTBLK_A_MEMBER_REPLACES,
 
 	__RAFTBLK_A_MEMBER_MAX,
 	RAFTBLK_A_MEMBER_MAX = (__RAFTBLK_A_MEMBER_MAX - 1)
@@ -365,6 +402,10 @@ enum raftblk_a_stats {
  *	RAFTBLK_A_MEMBER_*. (nest)
  * @RAFTBLK_A_JOIN_LEARNER: It is to stay a learner, an asynchronous copy that never votes.
  *	(flag)
+ * @RAFTBLK_A_JOIN_REPLACES: Node id of the member whose place it is to take, and what that
+ *	one is. (u32)
+ * @RAFTBLK_A_JOIN_LOOK: Only tell what the volume is like; the machine is not taken in.
+ *	(flag)
  */
 enum raftblk_a_join {
 	RAFTBLK_A_JOIN_PAD = 1,
@@ -382,6 +423,8 @@ enum raftblk_a_join {
 	RAFTBLK_A_JOIN_NEXT_ID,
 	RAFTBLK_A_JOIN_MEMBER,
 	RAFTBLK_A_JOIN_LEARNER,
+	RAFTBLK_A_JOIN_REPLACES,
+	RAFTBLK_A_JOIN_LOOK,
 
 	__RAFTBLK_A_JOIN_MAX,
 	RAFTBLK_A_JOIN_MAX = (__RAFTBLK_A_JOIN_MAX - 1)
@@ -426,18 +469,21 @@ enum raftblk_a_event {
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
  *	log-size, log-usage, proof, fault, behind, io-timeout, rate-min, rate-max, quorum-reads,
- *	config-index, stats, member, extent-size, catchup. Also as a dump.
+ *	config-index, stats, member, extent-size, catchup, removed. Also as a dump.
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.
- *	In: name, minor, to. Needs CAP_NET_ADMIN.
+ *	Any member can be asked. In: name, minor, to. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_SET: Tune a volume, on this member and until it is taken down. In: name,
  *	minor, io-timeout, quorum-reads, rate-min, rate-max. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_MEMBER: Change the membership; answered when the change is committed and
+ *	over. Any member can be asked; one that does not lead asks the leader. In: name, minor,
+ *	member-change, to, part, address. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
  *	voter by itself, or stays one. Nothing is written here: the caller formats the disk with
  *	what the answer says and brings it up. In: remote, local, uuid, key, incarnation,
- *	learner. Out: name, uuid, node-id, block-size, size, log-size, extent-size, next-id,
- *	member. Needs CAP_NET_ADMIN.
+ *	learner, replaces, look. Out: name, uuid, node-id, block-size, size, log-size,
+ *	extent-size, next-id, member. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
  *	node-id, role, term, token, index, error.
  */
@@ -448,6 +494,7 @@ enum raftblk_cmd {
 	RAFTBLK_CMD_TOKEN,
 	RAFTBLK_CMD_TRANSFER,
 	RAFTBLK_CMD_SET,
+	RAFTBLK_CMD_MEMBER,
 	RAFTBLK_CMD_JOIN,
 	RAFTBLK_CMD_EVENT,
 

@@ -35,6 +35,8 @@ static struct committed *committed;
 static u64 nr_committed, committed_room;
 static u64 owner_token;
 static u32 owner_node;
+static bool has_left[1024];	/* by id: a committed configuration does not have it any more */
+static u32 replaced[1024];	/* by id: a committed one said who takes its place */
 static u32 *leader_of;		/* by term: slot + 1 */
 static u64 leader_room;
 
@@ -87,8 +89,15 @@ void check_reset(void)
 	nr_committed = 0;
 	owner_token = 0;
 	owner_node = 0;
+	memset(has_left, 0, sizeof(has_left));
+	memset(replaced, 0, sizeof(replaced));
 	if (leader_of)
 		memset(leader_of, 0, leader_room * sizeof(*leader_of));
+}
+
+bool check_has_left(u32 id)
+{
+	return id < ARRAY_SIZE(has_left) && has_left[id];
 }
 
 u64 check_committed(void)
@@ -259,15 +268,24 @@ static bool durable_on_majority(const struct raftblk_config *c, u64 index, u64 t
 	return 2 * old > in_old && 2 * new > in_new;
 }
 
-static u32 set_of(const struct raftblk_config *c, u8 set)
+/* Are those in @set_a of @a in @set_b of @b? */
+static bool subset(const struct raftblk_config *a, u8 set_a, const struct raftblk_config *b, u8 set_b)
 {
-	u32 mask = 0;
 	u32 i;
 
-	for (i = 0; i < c->nr; i++)
-		if (c->member[i].flags & set)
-			mask |= 1U << c->member[i].id;
-	return mask;
+	for (i = 0; i < a->nr; i++) {
+		int k = raftblk_config_find(b, a->member[i].id);
+
+		if ((a->member[i].flags & set_a) && (k < 0 || !(b->member[k].flags & set_b)))
+			return false;
+	}
+	return true;
+}
+
+static bool same_set(const struct raftblk_config *a, u8 set_a, const struct raftblk_config *b,
+		     u8 set_b)
+{
+	return subset(a, set_a, b, set_b) && subset(b, set_b, a, set_a);
 }
 
 /* A leader sets one at a time, and the votes only change by way of a joint one. */
@@ -280,15 +298,15 @@ static void check_config(struct node *n)
 	if (was->index > n->rep.raft.commit)
 		LOST("node %u: sets a configuration while that of %llu is not committed", n->id,
 		     (unsigned long long)was->index);
-	if (set_of(now, RAFTBLK_MEMBER_OLD) != set_of(was, RAFTBLK_MEMBER_NEW) &&
-	    set_of(now, RAFTBLK_MEMBER_OLD) != set_of(was, RAFTBLK_MEMBER_OLD))
+	if (!same_set(now, RAFTBLK_MEMBER_OLD, was, RAFTBLK_MEMBER_NEW) &&
+	    !same_set(now, RAFTBLK_MEMBER_OLD, was, RAFTBLK_MEMBER_OLD))
 		LOST("node %u: the outgoing set of %llu is neither of those before", n->id,
 		     (unsigned long long)now->index);
 	if (raftblk_config_is_joint(was) && (raftblk_config_is_joint(now) ||
-	    set_of(now, RAFTBLK_MEMBER_NEW) != set_of(was, RAFTBLK_MEMBER_NEW)))
+	    !same_set(now, RAFTBLK_MEMBER_NEW, was, RAFTBLK_MEMBER_NEW)))
 		LOST("node %u: leaves the joint configuration for another", n->id);
 	if (!raftblk_config_is_joint(was) &&
-	    set_of(now, RAFTBLK_MEMBER_OLD) != set_of(was, RAFTBLK_MEMBER_OLD))
+	    !same_set(now, RAFTBLK_MEMBER_OLD, was, RAFTBLK_MEMBER_OLD))
 		LOST("node %u: the voters change in one step", n->id);
 }
 
@@ -308,8 +326,44 @@ static void commit_owner(struct node *n, u64 index, const struct raftblk_entry *
 	}
 }
 
+/* The configuration of the entry at @index. */
+static const struct raftblk_config *config_at(const struct node *n, u64 index)
+{
+	const struct raft *r = &n->rep.raft;
+	u32 i;
+
+	if (r->config.index == index)
+		return &r->config;
+	for (i = 0; i < r->nr_history; i++)
+		if (r->history[i].index == index)
+			return &r->history[i];
+	return n->config.index == index ? &n->config : NULL;
+}
+
+/* Ids are not used twice: who is not there any more has left for good. */
+static void commit_left(const struct raftblk_config *c)
+{
+	u32 i, id;
+
+	for (i = 0; i < c->nr; i++)
+		if (c->member[i].replaces < ARRAY_SIZE(replaced))
+			replaced[c->member[i].replaces] = c->member[i].id;
+	for (id = 1; id < c->next_id && id < ARRAY_SIZE(has_left); id++) {
+		if (has_left[id] || raftblk_config_find(c, id) >= 0)
+			continue;
+		has_left[id] = true;
+		if (raftblk_config_find(c, replaced[id]) >= 0)
+			COUNT(replacements);
+		trace("node %u has left", id);
+	}
+}
+
 static void commit_config(struct node *n, u64 index)
 {
+	const struct raftblk_config *c = config_at(n, index);
+
+	if (c)
+		commit_left(c);
 	if ((n->rep.raft.config.index == index && raftblk_config_is_joint(&n->rep.raft.config)) ||
 	    (n->config.index == index && raftblk_config_is_joint(&n->config)))
 		COUNT(joint_configs);
@@ -325,6 +379,8 @@ static void commit_first(struct node *n, u64 index)
 	if (index != nr_committed + 1)
 		LOST("node %u: commits %llu, but nobody has committed what is before it", n->id,
 		     (unsigned long long)index);
+	if (check_has_left(n->id))
+		LOST("node %u: commits %llu after it has left", n->id, (unsigned long long)index);
 	if (n->rep.raft.role != RAFT_LEADER && n->role != RAFT_LEADER)
 		LOST("node %u: commits %llu before any leader did", n->id,
 		     (unsigned long long)index);
@@ -400,6 +456,8 @@ static void check_leader(struct node *n)
 		LOST("Election Safety: nodes %u and %u both lead term %llu",
 		     node[leader_of[term] - 1].id, n->id, (unsigned long long)term);
 	leader_of[term] = n->slot + 1;
+	if (check_has_left(n->id))
+		LOST("node %u: leads term %llu after it has left", n->id, (unsigned long long)term);
 	if (n->stable_term < term || n->stable_voted_for != n->id)
 		LOST("node %u: leads term %llu before its own vote is on disk", n->id,
 		     (unsigned long long)term);
@@ -427,6 +485,9 @@ static void check_role(struct node *n)
 	      (unsigned long long)r->term);
 	if (r->role == RAFT_CANDIDATE && (n->role != RAFT_CANDIDATE || n->term != r->term))
 		COUNT(elections);
+	/* what had been granted or asked for before may come late, but not again and again */
+	if (r->role == RAFT_CANDIDATE && check_has_left(n->id) && ++n->stood > 3)
+		LOST("node %u: has left and raises the term again and again", n->id);
 	if (r->role == RAFT_LEADER)
 		check_leader(n);
 	n->role = r->role;
@@ -446,7 +507,12 @@ static void check_writer(struct node *n)
 		LOST("node %u: writes under the token of node %u", n->id, owner_node);
 }
 
-/* A learner that is catching up is not made a voter: its part would be missing. */
+#define PROMOTE_LAG	64
+
+/*
+ * A learner that is catching up, lacks much of the log, or never came, is not made a voter:
+ * its part would be missing.
+ */
 static void check_promotion(struct node *n)
 {
 	const struct raftblk_config *now = &n->rep.raft.config;
@@ -456,10 +522,14 @@ static void check_promotion(struct node *n)
 		const struct node *m = node_by_id(now->member[i].id);
 		int was = raftblk_config_find(&n->config, now->member[i].id);
 
-		if (m && m->incomplete && was >= 0 && raftblk_member_votes(&now->member[i]) &&
-		    !raftblk_member_votes(&n->config.member[was]) &&
-		    n->rep.raft.role == RAFT_LEADER)
-			LOST("node %u: promotes node %u, which is incomplete", n->id, m->id);
+		if (n->rep.raft.role != RAFT_LEADER || was < 0 ||
+		    !raftblk_member_votes(&now->member[i]) ||
+		    raftblk_member_votes(&n->config.member[was]))
+			continue;
+		if (!m || m->incomplete ||
+		    (!m->scarred && m->dur_last + PROMOTE_LAG + 1 < now->index))
+			LOST("node %u: promotes node %u, which lacks what it would have to have",
+			     n->id, now->member[i].id);
 	}
 }
 

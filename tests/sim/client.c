@@ -69,14 +69,14 @@ void client_node_down(struct node *n)
 	struct wait *w, *w2;
 
 	list_for_each_entry_safe(op, op2, &n->ops, link) {
-		if (n->stopping)
+		if (n->stopping && !sim.failed)
 			sim_fail("node %u: stopped without ending a request", n->id);
 		if (op->id)
 			COUNT(writes_maybe);
 		op_free(op);
 	}
 	list_for_each_entry_safe(w, w2, &n->waits, link) {
-		if (n->stopping)
+		if (n->stopping && !sim.failed)
 			sim_fail("node %u: stopped without ending an open or a change", n->id);
 		if (w->joiner && !sim.failed)
 			faults_joined(w->joiner, false);
@@ -165,7 +165,7 @@ void client_done(struct node *n, struct raftblk_req *req)
 	      (unsigned long long)req->index);
 	if (!status_known(req->status))
 		sim_fail("node %u: a request ended with status %d", n->id, req->status);
-	if (sim.final && req->status && !n->behind)
+	if (sim.final && req->status && !n->behind && !check_has_left(n->id))
 		sim_fail("node %u: a request ended with %d although nothing is broken any more",
 			 n->id, req->status);
 	if (req->status == -ETIMEDOUT)
@@ -231,6 +231,8 @@ void client_opened(struct node *n, struct raftblk_open *open)
 	/* a second opener shares the right of the first, even if that is lost unknown to it */
 	if (n->opens++)
 		return;
+	if (check_has_left(n->id))
+		LOST("node %u: was let in and has left", n->id);
 	if (!check_was_owner(n->id, n->rep.token))
 		LOST("node %u: opened with token %llu, which was never its own",
 		     n->id, (unsigned long long)n->rep.token);
@@ -254,16 +256,18 @@ void client_fenced(struct node *n)
 		n->fenced = true;
 }
 
-void client_join(struct node *at, struct node *joiner)
+void client_join(struct node *at, struct node *joiner, u32 replaces, bool learner)
 {
 	struct wait *w = wait_new(at);
 
-	trace("node %u: is asked to let machine %u join", at->id, joiner->slot);
+	trace("node %u: is asked to let machine %u join for %u", at->id, joiner->slot, replaces);
+	w->change.member.replaces = replaces;
+	w->change.learner = learner;
 	w->joiner = joiner;
 	w->change.kind = RAFTBLK_CHANGE_JOIN;
 	w->change.witness = node_is_witness(joiner);
 	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
-	memset(w->change.member.incarnation, 0xa0 + joiner->slot, 16);
+	node_incarnation(joiner, w->change.member.incarnation);
 	w->change.member.addr.family = 4;
 	w->change.member.addr.port = 7789;
 	w->change.member.addr.ip[3] = joiner->slot + 1;
@@ -293,6 +297,17 @@ void client_set(struct node *at, u32 to, bool voter)
 	raftblk_replica_change(&at->rep, node_now(at), &w->change);
 }
 
+void client_remove(struct node *at, u32 id)
+{
+	struct wait *w = wait_new(at);
+
+	trace("node %u: is asked to remove %u", at->id, id);
+	w->change.kind = RAFTBLK_CHANGE_REMOVE;
+	w->change.to = id;
+	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
+	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+}
+
 /* The joiner's disk is formatted with what the leader answered, through the disk format. */
 static void joined(struct node *at, struct wait *w)
 {
@@ -301,6 +316,9 @@ static void joined(struct node *at, struct wait *w)
 	struct raftblk_disk_config d;
 	struct raftblk_config config;
 
+	/* it was let in, and removed before this got to know of it */
+	if (check_has_left(w->change.member.id))
+		return;
 	COUNT(joins);
 	/* the newest that is committed: what is not may yet be replaced */
 	if (known->index > r->commit)
@@ -330,6 +348,11 @@ void client_changed(struct node *n, struct raftblk_change *c)
 		else
 			COUNT(demotions);
 	}
+	if (c->kind == RAFTBLK_CHANGE_REMOVE && !c->status) {
+		COUNT(removals);
+		if (!check_has_left(c->to))
+			LOST("node %u: says that %u has left", n->id, c->to);
+	}
 	if (w->joiner) {
 		if (!c->status)
 			joined(n, w);
@@ -353,7 +376,7 @@ static bool must_wait(struct node *n)
 	struct node *m;
 
 	for_each_node(m)
-		if (m->exists && !m->behind)
+		if (m->exists && !m->behind && !check_has_left(m->id))
 			low = min(low, m->dur_last);
 	if (low == log->last || !sim.set.throttle)
 		return false;
@@ -414,6 +437,8 @@ static void client_tick(struct event *ev)
 	sim_post(rnd_range(1, 2 * sim.set.think), client_tick, n, NULL)->life = n->life;
 	if (n->stopping || sim.final)
 		return;
+	if (n == favourite && check_has_left(n->id))
+		client_favour(&node[rnd(sim.set.nodes)]);
 	if (n->opens) {
 		work(n);
 	} else if (!sim.healing) {

@@ -478,6 +478,8 @@ static bool all_vote(void)
 {
 	struct node *n;
 
+	if (sim.set.members)
+		return true;
 	for_each_node(n) {
 		const struct raftblk_config *c = &n->rep.raft.config;
 		struct node *m;
@@ -495,6 +497,14 @@ static bool all_vote(void)
 		return true;
 	}
 	return false;
+}
+
+/* Often one that is down, as it will be in life. */
+static u32 some_member(void)
+{
+	struct node *n = random_node(!chance(400));
+
+	return n ? n->id : node[rnd(sim.set.nodes)].id;
 }
 
 static void join_try(struct event *ev)
@@ -519,7 +529,8 @@ static void join_try(struct event *ev)
 		if (!at || at->paused)
 			return;
 		joiner = n;
-		client_join(at, n);
+		client_join(at, n, sim.set.members && chance(500) ? some_member() : 0,
+			    sim.set.members && chance(200));
 		node_run(at);
 		return;
 	}
@@ -557,14 +568,62 @@ static void role_try(struct event *ev)
 		sim_post(rnd(4 * sim.set.disk_max), strike, NULL, chance(500) ? at : n);
 }
 
+/* ---- members leave, and machines come back as others ---- */
+
+static u32 nr_members(void)
+{
+	struct node *n;
+	u32 nr = 0;
+
+	for_each_node(n)
+		nr += n->exists && !check_has_left(n->id);
+	return nr;
+}
+
+/* A machine that has left: with its old disk it stays what it was, or it gets a blank one. */
+static void wipe_some(void)
+{
+	struct node *n = &node[rnd(sim.set.nodes)];
+
+	if (n->exists && check_has_left(n->id) && !n->stopping && !n->paused && chance(300))
+		node_wipe(n);
+}
+
+static void member_try(struct event *ev)
+{
+	struct node *at = chance(700) ? the_leader() : random_node(true);
+	u32 id = some_member();
+
+	(void)ev;
+	if (sim.healing)
+		return;
+	sim_post(rnd_range(1, 4 * sim.set.params.raft.election_ns), member_try, NULL, NULL);
+	wipe_some();
+	if (!at || !at->up || at->paused || at->stopping)
+		return;
+	if (chance(350))
+		client_set(at, id, chance(600));
+	else if (nr_members() > 2 || chance(200))
+		client_remove(at, id);
+	/* another at the same time; and whoever is in the middle of it may die of it */
+	if (chance(150))
+		client_remove(at, some_member());
+	node_run(at);
+	if (chance(250))
+		sim_post(rnd(4 * sim.set.disk_max), strike, NULL,
+			 chance(500) || !node_by_id(id) ? at : node_by_id(id));
+}
+
 /* ---- */
 
 void faults_start(void)
 {
 	joiner = NULL;
 	sim_post(rnd(4 * sim.set.params.raft.election_ns), fault, NULL, NULL);
-	if (sim.set.initial < sim.set.nodes)
+	if (sim.set.initial < sim.set.nodes || sim.set.members)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
+	if (sim.set.members)
+		sim_post(rnd(4 * sim.set.params.raft.election_ns), member_try, NULL, NULL);
 	if (sim.set.roles)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), role_try, NULL, NULL);
 }

@@ -32,6 +32,12 @@ static u32 present(void)
 	return nr;
 }
 
+/* Part of the volume: it has a disk, has not left, and is not waiting for catch-up in vain. */
+static bool counts(const struct node *n)
+{
+	return n->exists && !n->behind && !check_has_left(n->id);
+}
+
 static bool of_one_mind(void)
 {
 	struct node *n;
@@ -42,7 +48,10 @@ static bool of_one_mind(void)
 		/* it was behind one leader's log, perhaps not behind the next one's */
 		if (n->behind && n->up && n->rep.applied == check_committed())
 			n->behind = false;
-		if (!n->exists || n->behind || n->left_out)
+		/* it was told: nothing waits there for ever */
+		if (n->up && n->rep.raft.removed && (n->nr_ops || n->opens || !list_empty(&n->waits)))
+			return false;
+		if (!counts(n) || n->left_out)
 			continue;
 		if (!n->up || n->stopping || n->nr_ops || n->opens || !list_empty(&n->waits))
 			return false;
@@ -63,7 +72,7 @@ static bool no_requests(void)
 	struct node *n;
 
 	for_each_node(n)
-		if (n->exists && !n->behind && n->nr_ops)
+		if (counts(n) && n->nr_ops)
 			return false;
 	return true;
 }
@@ -90,8 +99,9 @@ static void state_print(void)
 	for_each_node(n) {
 		if (!n->exists)
 			continue;
-		fprintf(stderr, "# node %u: %s%s%s%s %s term %llu leader %u log %llu..%llu durable %llu commit %llu applied %llu ops %u opens %u%s\n",
-			n->id, n->up ? "up" : "down", n->behind ? " behind" : "",
+		fprintf(stderr, "# node %u: %s%s%s%s%s %s term %llu leader %u log %llu..%llu durable %llu commit %llu applied %llu ops %u opens %u%s\n",
+			n->id, n->up ? "up" : "down", check_has_left(n->id) ? " left" : "",
+			n->behind ? " behind" : "",
 			n->rotten ? " rotten" : "", n->rep.raft.incomplete ? " incomplete" : "",
 			raft_role_name(n->rep.raft.role),
 			(unsigned long long)n->rep.raft.term, n->rep.raft.leader,
@@ -115,7 +125,7 @@ static bool open_somewhere(void)
 	do {
 		do {
 			owner = &node[rnd(sim.set.nodes)];
-		} while (!owner->exists || owner->behind || node_is_witness(owner));
+		} while (!counts(owner) || node_is_witness(owner));
 		client_open(owner);
 		node_run(owner);
 		if (!sim_step_until(open_ended))
@@ -140,7 +150,7 @@ static void write_and_read(void)
 	sim.final = true;
 	must(open_somewhere(), "nobody can open");
 	for_each_node(n)
-		if (n->exists && !n->behind && !node_is_witness(n))
+		if (counts(n) && !node_is_witness(n))
 			read_all(n);
 	must(sim_step_until(no_requests), "reads do not end");
 	client_write(owner, RAFTBLK_OP_WRITE, 0, sim.set.block_sectors);
@@ -274,7 +284,7 @@ static void majority_alone(void)
 		scarred |= n->scarred;
 	}
 	if (sim.set.params.catchup && sim.set.initial == sim.set.nodes && sim.set.nodes >= 3 &&
-	    !sim.set.roles && !scarred && leave_out((sim.set.nodes - 1) / 2)) {
+	    !sim.set.roles && !sim.set.members && !scarred && leave_out((sim.set.nodes - 1) / 2)) {
 		if (incomplete)
 			COUNT(last_complete);
 		faults_heal();
@@ -305,7 +315,7 @@ void final_run(void)
 	must(sim_step_until(of_one_mind), "the members do not converge after the last write");
 	check_everything();
 	for_each_node(n)
-		if (n->exists && !n->behind) {
+		if (counts(n)) {
 			compare(n);
 			if (n->rep.vmap)
 				check_vmap(n, !sim.vague);

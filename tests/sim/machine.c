@@ -74,9 +74,11 @@ void node_free(struct node *n)
 	free(n->voted);
 }
 
-static void incarnation(u8 *to, u32 id)
+/* Of its present disk. */
+void node_incarnation(const struct node *n, u8 *to)
 {
-	memset(to, 0xa0 + id, 16);
+	memset(to, 0xa0 + n->slot, 16);
+	to[15] += n->disks;
 }
 
 static void super_fill(struct node *n)
@@ -85,7 +87,7 @@ static void super_fill(struct node *n)
 
 	memset(s, 0, sizeof(*s));
 	memcpy(s->uuid, sim.uuid, 16);
-	incarnation(s->incarnation, n->slot);
+	node_incarnation(n, s->incarnation);
 	memset(s->key, 0x5e, sizeof(s->key));
 	strcpy(s->name, "sim");
 	s->node_id = n->id;
@@ -126,6 +128,27 @@ void node_format(struct node *n, u32 id, const struct raftblk_config *config)
 	raftblk_ckpt_encode(&c, sim.uuid, buf);
 	disk_format(&n->disk, RAFTBLK_CKPT_SECTOR(1), buf, sizeof(buf));
 	n->exists = true;
+}
+
+/* It has left the volume, and gets a blank disk: it may join as another member. */
+void node_wipe(struct node *n)
+{
+	trace("machine %u: gets a blank disk, was node %u", n->slot, n->id);
+	COUNT(wiped);
+	node_power_cut(n);
+	disk_free_all(&n->disk);
+	disk_make(&n->disk, vmap_start() + VMAP_SECTORS);
+	n->disks++;
+	n->exists = false;
+	n->id = 0;
+	n->stood = 0;
+	n->incomplete = false;
+	n->boundary = 0;
+	n->sh_last = 0;
+	n->dur_last = 0;
+	n->rot_last = 0;
+	if (n->voted)
+		memset(n->voted, 0, n->voted_size * sizeof(*n->voted));
 }
 
 static int ring_read(void *ctx, u64 sector, u32 nsect, void *buf)

@@ -290,6 +290,22 @@ static void setup_witness_ring(struct setup *s)
 		s->faults &= ~(1U << FAULT_ROT);
 }
 
+/* Likewise, for one seed in seven; these have catch-up, or nobody could join for long. */
+static bool with_members(void)
+{
+	return sim.seed % 7 == 5;
+}
+
+static void setup_members(struct setup *s)
+{
+	s->members = true;
+	s->nodes = max(s->nodes, 3U);
+	if (s->initial > 1)
+		s->initial = s->nodes - rnd(s->nodes / 2 + 1);
+	else if (chance(500))
+		s->initial = s->nodes - 1;
+}
+
 static void setup(struct setup *s)
 {
 	memset(s, 0, sizeof(*s));
@@ -301,6 +317,8 @@ static void setup(struct setup *s)
 	}
 	if (with_witness())
 		setup_witness(s);
+	if (with_members())
+		setup_members(s);
 	setup_replica(s);
 	setup_disk(s);
 	setup_net(s);
@@ -314,11 +332,11 @@ static void setup(struct setup *s)
 	s->drift_ppm = ONE_OF(0, 1000, 50000, 100000);
 	s->throttle = !chance(50);
 	s->extent_sectors = 64;
-	s->params.catchup = with_catchup();
+	s->params.catchup = with_catchup() || (s->members && sim.catchup >= 0);
 	if (s->params.catchup)
 		setup_catchup(s);
 	s->roles = with_roles() && s->nodes >= 3 && s->initial == s->nodes;
-	if (s->roles)
+	if (s->roles || s->members)
 		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
 	setup_witness_ring(s);
 }

@@ -19,10 +19,11 @@ struct packet {
 	struct packet *next;
 	struct link *link;
 	u32 from_id;
+	u32 to_id;
 	u32 to_life;
 	u32 epoch;
 	u32 len;
-	u8 bytes[];
+	u8 bytes[] __attribute__((aligned(8)));	/* begins with a header */
 };
 
 /**
@@ -137,7 +138,8 @@ static void packet_arrive(struct event *ev)
 		packet_free(p);
 		return;
 	}
-	if (l->to->up && (!sim.set.tcp || p->to_life == l->to->life))
+	/* a handshake would have found out that it is another member now */
+	if (l->to->up && l->to->id == p->to_id && (!sim.set.tcp || p->to_life == l->to->life))
 		node_receive(l->to, p->from_id, p->bytes, p->len);
 	packet_free(p);
 	link_has_room(l);
@@ -167,6 +169,7 @@ static struct packet *packet_new(struct link *l, const u8 *bytes, u32 len)
 	assert(p);
 	p->link = l;
 	p->from_id = l->from->id;
+	p->to_id = l->to->id;
 	p->to_life = l->to->life;
 	p->epoch = l->epoch;
 	p->len = len;

@@ -462,6 +462,10 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 		COUNT(proven);
 		n->rotten = false;
 		break;
+	case RAFTBLK_EVENT_REMOVED:
+		if (!check_has_left(n->id))
+			LOST("node %u: believes that it has left", n->id);
+		break;
 	case RAFTBLK_EVENT_FAULT:
 		if (!n->rotten)
 			sim_fail("node %u: stopped itself with %lld", n->id, (long long)a->event.a);
@@ -642,6 +646,28 @@ static void payloads_detach(struct raftblk_msg *m)
 		payload_put(m->payload);
 }
 
+static void told(struct event *ev)
+{
+	struct node *n = ev->node;
+
+	if (n->stopping)
+		return;
+	trace("node %u: is told that it has left", n->id);
+	COUNT(told);
+	raftblk_replica_removed(&n->rep, node_now(n));
+	node_run(n);
+}
+
+/* As the shell does when it is connected to; here not always, and late. */
+static void tell_left(const struct node *n, u32 from)
+{
+	struct node *m = node_by_id(from);
+
+	if (m && m->up && !m->rep.raft.removed && raft_has_left(&n->rep.raft, from) &&
+	    net_ready(n, m, false) && chance(sim.healing ? 500 : 10))
+		sim_post(rnd(5 * sim.set.net_max), told, m, NULL)->life = m->life;
+}
+
 /* A packet came in; what does not check is dropped, as the shell would the connection. */
 void node_receive(struct node *n, u32 from, const u8 *bytes, u32 len)
 {
@@ -664,5 +690,6 @@ void node_receive(struct node *n, u32 from, const u8 *bytes, u32 len)
 		return;
 	}
 	raftblk_replica_receive(&n->rep, node_now(n), &m);
+	tell_left(n, from);
 	node_run(n);
 }

@@ -71,6 +71,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(elections) X(leaders) X(cuts) X(wraps) X(crashes) X(resets) X(all_crashes) X(clean_restarts) \
 	X(pauses) X(partitions) X(oneway_cuts) X(slow_disks) X(clock_drifts) \
 	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) X(demotions) X(promotions) \
+	X(removals) X(replacements) X(told) X(wiped) \
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
 	X(writes) X(zeroes) X(reads) X(writes_maybe) X(writes_eio) X(io_timeouts) X(reproposed) \
 	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_failed) \
@@ -122,6 +123,7 @@ struct setup {
 	bool away;		/* machines are gone for long enough to fall behind */
 	bool end_early;		/* the faults end while a member catches up */
 	bool roles;		/* members lose their vote and get it again */
+	bool members;		/* and are removed, replaced, and join anew */
 	bool throttle;		/* clients wait for members that lag */
 	bool witness;		/* the last machine has no data area */
 	u64 witness_ring;	/* its ring */
@@ -277,6 +279,8 @@ struct node {
 	u32 id;
 	u32 life;
 	bool exists;
+	u32 disks;		/* how many it had before */
+	u32 stood;		/* elections it stood in after it had left */
 	bool up;
 	bool stopping;
 	bool paused;
@@ -359,6 +363,8 @@ void node_make(struct node *n, u32 slot);
 void node_free(struct node *n);
 void node_format(struct node *n, u32 id, const struct raftblk_config *config);
 void node_boot(struct node *n);
+void node_wipe(struct node *n);
+void node_incarnation(const struct node *n, u8 *to);
 void node_power_cut(struct node *n);
 void node_stop(struct node *n);
 struct disk_op *io_new(struct node *n, enum disk_kind kind, u32 bytes,
@@ -400,9 +406,10 @@ void client_open(struct node *n);
 void client_close(struct node *n);
 void client_write(struct node *n, u8 op, u64 sector, u32 nsect);
 void client_read(struct node *n, u64 sector, u32 nsect);
-void client_join(struct node *at, struct node *joiner);
+void client_join(struct node *at, struct node *joiner, u32 replaces, bool learner);
 void client_transfer(struct node *at, u32 to);
 void client_set(struct node *at, u32 to, bool voter);
+void client_remove(struct node *at, u32 id);
 u8 *client_read_buf(struct raftblk_req *req);
 
 /* ---- final.c: the end phase ---- */
@@ -470,6 +477,7 @@ void check_log_reset(struct node *n, u64 index, u64 term);
 void shadow_grow(struct node *n, u64 want);
 void check_caught_up(const struct node *n);
 u64 check_committed_term(u64 index);
+bool check_has_left(u32 id);
 void check_apply(struct node *n, u64 index, const struct raftblk_entry *e);
 void check_applied(struct node *n, u64 index);
 u64 check_flush(struct node *n);

@@ -59,6 +59,18 @@ refused "a token file that is not there" 1 "No such file" \
 
 bad "transfer to no number" "not a node id" transfer vol0 n2
 bad "transfer to node 0" "not a node id" transfer vol0 0
+bad "an unknown thing to do about members" "what can be done is" member kill vol0
+bad "members of nothing" "missing argument" member list
+bad "removing nobody" "which member" member remove vol0
+bad "removing no number" "not a node id" member remove vol0 n2
+bad "removing node 0" "not a node id" member remove vol0 0
+bad "setting nothing" "set what" member set vol0 2
+bad "setting a role that is none" "voter or learner" member set vol0 2 --role king
+bad "setting an address that is none" "--addr" member set vol0 2 --addr 10.0.0
+bad "a role for a removal" "belong to" member remove vol0 2 --role learner
+bad "replacing nobody" "not a node id" join $GOOD "$DEV" --addr 10.0.0.2 --replace x --token "$TOKEN"
+bad "replacing and a role" "not both" \
+	join $GOOD "$DEV" --addr 10.0.0.2 --replace 2 --role learner --token "$TOKEN"
 bad "an unknown setting" "what can be set" set vol0 color=red
 bad "a time that is none" "a time looks like" set vol0 io-timeout=soon
 bad "a role that is none" "voter or learner" join 10.0.0.1 "$DEV" --addr 10.0.0.2 --role king
@@ -70,7 +82,7 @@ bad "a time that is too long" "a time looks like" set vol0 io-timeout=9999999m
 if module_loaded; then
 	skip "without the module" "it is loaded"
 else
-	for verb in "status" "watch" "events" "token vol0" "down vol0" "transfer vol0 2" \
+	for verb in "status" "watch" "events" "token vol0" "down vol0" "transfer vol0 2" "member remove vol0 2" \
 		"set vol0 io-timeout=1s" "up $DEV"; do
 		# shellcheck disable=SC2086
 		refused "without the module: ${verb%% *}" 5 "module raftblk is not loaded" \

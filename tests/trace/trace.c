@@ -544,8 +544,11 @@ static void cmd_config(char **arg)
 	for (i = 0; i < n->raft.config.nr; i++) {
 		u8 f = n->raft.config.member[i].flags;
 
-		say(" %u%s%s%s", n->raft.config.member[i].id, f & RAFTBLK_MEMBER_OLD ? "o" : "",
-		    f & RAFTBLK_MEMBER_NEW ? "n" : "", f & RAFTBLK_MEMBER_PROMOTE ? "p" : "");
+		say(" %u%s%s%s%s", n->raft.config.member[i].id, f & RAFTBLK_MEMBER_OLD ? "o" : "",
+		    f & RAFTBLK_MEMBER_NEW ? "n" : "", f & RAFTBLK_MEMBER_PROMOTE ? "p" : "",
+		    f & RAFTBLK_MEMBER_STAYS ? "s" : "");
+		if (n->raft.config.member[i].replaces)
+			say("(for %u)", n->raft.config.member[i].replaces);
 	}
 	say("\n");
 }
@@ -567,7 +570,10 @@ static void cmd_change(char **arg)
 			die("change", *arg);
 		c.member[slot].flags = (strchr(f, 'o') ? RAFTBLK_MEMBER_OLD : 0) |
 				       (strchr(f, 'n') ? RAFTBLK_MEMBER_NEW : 0) |
-				       (strchr(f, 'p') ? RAFTBLK_MEMBER_PROMOTE : 0);
+				       (strchr(f, 'p') ? RAFTBLK_MEMBER_PROMOTE : 0) |
+				       (strchr(f, 's') ? RAFTBLK_MEMBER_STAYS : 0);
+		if (strpbrk(f, "123456789"))
+			c.member[slot].replaces = atoi(strpbrk(f, "123456789"));
 	}
 	err = raft_propose_config(&n->raft, node_now(n), &c, &index);
 	if (err)

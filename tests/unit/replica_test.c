@@ -810,7 +810,7 @@ REPLICA_TEST(replace, "a joiner takes the place of a dead member in one step")
 	write_ok(W1, 0, 1, 3);
 }
 
-REPLICA_TEST(join_again, "made anew at the address it failed from, it joins as another member")
+REPLICA_TEST(join_again, "made anew at its old address, a machine takes the place of what it was")
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN, .learner = true };
 
@@ -819,6 +819,9 @@ REPLICA_TEST(join_again, "made anew at the address it failed from, it joins as a
 	c.member.addr = (struct raftblk_addr){ .family = 4, .port = 7450, .ip = { 10, 0, 0, 3 } };
 	check(change_now(W1, &c) == 0 && c.member.id == 2);
 	memset(c.member.incarnation, 0x78, 16);
+	c.member.id = 0;
+	check(change_now(W1, &c) == -EADDRINUSE);
+	c.member.replaces = 2;
 	check(change_now(W1, &c) == 0 && c.member.id == 3);
 	check(W1->rep.raft.config.nr == 3);
 }

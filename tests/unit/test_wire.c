@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include "../../kernel/core/replica.h"
 #include "../../kernel/core/wire.h"
 #include "unit.h"
 
@@ -96,7 +97,8 @@ TEST(wire_bodies, "wire: handshake and join carry bodies of their exact size")
 		{ RAFTBLK_WIRE_HELLO, 96 }, { RAFTBLK_WIRE_CHALLENGE, 96 },
 		{ RAFTBLK_WIRE_RESPONSE, 32 }, { RAFTBLK_WIRE_WELCOME, 0 },
 		{ RAFTBLK_WIRE_REFUSED, 0 }, { RAFTBLK_MSG_JOIN_REQ, 64 },
-		{ RAFTBLK_MSG_JOIN_RESP, 1184 },
+		{ RAFTBLK_MSG_JOIN_RESP, 1184 }, { RAFTBLK_MSG_CHANGE_RESP, 64 },
+		{ RAFTBLK_MSG_CHANGE_REQ, 32 }, { RAFTBLK_WIRE_REMOVED, 32 },
 	};
 	struct raftblk_entry ent[RAFTBLK_MSG_MAX_ENTRIES];
 	u8 buf[BUF_BYTES], data[RAFTBLK_WIRE_BODY_MAX];
@@ -124,6 +126,51 @@ TEST(wire_bodies, "wire: handshake and join carry bodies of their exact size")
 	m.status = 0;
 	raftblk_wire_encode_body(RAFTBLK_MSG_JOIN_RESP, &m, NULL, 0, buf);
 	CHECK(decode(buf, &back, ent));
+}
+
+static bool same_change(const struct raftblk_change *a, const struct raftblk_change *b)
+{
+	return a->kind == b->kind && a->to == b->to && a->role == b->role &&
+	       !memcmp(&a->member, &b->member, sizeof(a->member));
+}
+
+TEST(wire_change, "wire: a change comes back as it was, and none that makes no sense")
+{
+	static const struct raftblk_change change[] = {
+		{ .kind = RAFTBLK_CHANGE_TRANSFER, .to = 3 },
+		{ .kind = RAFTBLK_CHANGE_REMOVE, .to = 1 },
+		{ .kind = RAFTBLK_CHANGE_SET, .to = 70000, .role = RAFTBLK_SET_VOTER },
+		{ .kind = RAFTBLK_CHANGE_SET, .to = 2, .role = RAFTBLK_SET_LEARNER,
+		  .member.addr = { .family = 4, .port = 7450, .ip = { 10, 0, 0, 3 } } },
+		{ .kind = RAFTBLK_CHANGE_SET, .to = 2,
+		  .member.addr = { .family = 6, .port = 1, .ip = { 0xfd, [15] = 3 } } },
+	};
+	struct raftblk_wire_change d, good;
+	struct raftblk_change back;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(change); i++) {
+		raftblk_change_encode(&change[i], &d);
+		CHECK_EQ(raftblk_change_decode(&back, &d), 0);
+		CHECK(same_change(&back, &change[i]));
+	}
+	good = d;
+#define REFUSED(how) do { d = good; how; CHECK(raftblk_change_decode(&back, &d)); } while (0)
+	REFUSED(d.kind = 0);
+	REFUSED(d.kind = 4);
+	REFUSED(d.to = 0);
+	REFUSED(d.part = 3);
+	REFUSED(d.family = 5);
+	REFUSED(d.family = 0);
+	REFUSED(d.port = 0);
+	REFUSED(d.reserved = 1);
+	REFUSED(d.reserved2[5] = 1);
+	REFUSED(d.kind = RAFTBLK_WIRE_CHANGE_REMOVE);
+	raftblk_change_encode(&change[2], &good);
+	REFUSED(d.part = RAFTBLK_WIRE_PART_KEEP);
+	REFUSED(d.kind = RAFTBLK_WIRE_CHANGE_TRANSFER);
+	REFUSED(d.addr[3] = 1);
+#undef REFUSED
 }
 
 static int catchup(const struct raftblk_msg *m, struct raftblk_msg *back)
@@ -235,7 +282,7 @@ TEST(wire_refused, "wire: what cannot be is refused though its CRC is right")
 	REFUSED(h->type = 0);
 	REFUSED(h->type = RAFTBLK_MSG_MAX + 1);
 	REFUSED(h->type = 38);
-	REFUSED(h->type = RAFTBLK_WIRE_REFUSED + 1);
+	REFUSED(h->type = RAFTBLK_WIRE_REMOVED + 1);
 	REFUSED(h->type = RAFTBLK_MSG_HEARTBEAT);	/* with entries */
 	REFUSED(h->flags = 0x80);
 	REFUSED(h->auth_bytes = 32);

@@ -22,6 +22,23 @@ def form(lab, log='64M', create=(), members=None):
     return first
 
 
+# What the kernel says when a member was removed; udev may be reading its device just then.
+REMOVED_SAYS = (r'^raftblk0 \(vol0\): node \d+, which was removed, tried to connect$',
+                r'^raftblk0 \(vol0\): this member was removed from the volume$',
+                r'^I/O error, dev raftblk0, sector \d+ op 0x0:\(READ\)',
+                r'^Buffer I/O error on dev raftblk0',
+                r'^ *raftblk0: unable to read partition table')
+
+
+def members(node):
+    """{node id: part}"""
+    return {m['id']: m['part'] for m in node.status(VOLUME)['members']}
+
+
+def is_removed(node):
+    return node.status(VOLUME)['removed']
+
+
 def voters(node):
     return [m for m in node.status(VOLUME)['members'] if m['part'] == 'voter']
 
@@ -50,15 +67,15 @@ def caught_up(lab, timeout=120, members=None):
     lab.wait(lambda: level(lab, members), timeout, 'all members to catch up')
 
 
-def finish(lab):
-    """All members level; take everything down; their data must be the same."""
-    caught_up(lab)
+def finish(lab, members=None):
+    """All members (or those) level; take everything down; their data must be the same."""
+    caught_up(lab, members=members)
     lab.unload_all()
     for node in lab:
         leaks = node.check_kmemleak()
         expect(f'{node.name}: leaks', leaks.strip(), '')
         node.poweroff(60)
-    expect('data areas that differ', compare_data_areas(lab), [])
+    expect('data areas that differ', compare_data_areas(lab, members), [])
 
 
 def opens(node, timeout=90):

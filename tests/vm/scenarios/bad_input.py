@@ -82,6 +82,8 @@ def joining(n1, n2, n3):
             '--token', right, device=SPARE)
     refused(n3, 1, 'token', 'join', n1.address, SPARE, *here, '--token', wrong, device=SPARE)
     refused(n3, 1, 'too small', 'join', n1.address, TINY, *here, '--token', right, device=TINY)
+    refused(n3, 1, 'no member with the node id', 'join', n1.address, '/dev/vda', *here,
+            '--replace', '9', '--token', right, device='/dev/vda')
     expect('members', len(n1.status('vol0')['members']), 2)
 
 
@@ -135,12 +137,12 @@ def schema(n1):
 
 
 def too_small_for_the_volume(n1, n3):
-    """Known only once the cluster has answered: it stays as a learner without a vote."""
+    """Known only once the cluster has answered."""
     token = n1.raftblk('token', 'vol0').out.strip()
     refused(n3, 1, 'too small', 'join', n1.address, SMALL, '--addr', n3.address,
             '--token', token, device=SMALL)
     members = n1.status('vol0')['members']
-    expect('parts', sorted(m['part'] for m in members), ['learner', 'voter', 'voter'])
+    expect('parts', sorted(m['part'] for m in members), ['voter', 'voter'])
     expect('quorum', n1.status('vol0')['quorum'])
     expect('writes go on', n1.run('dd if=/dev/zero of=/dev/raftblk0 bs=4k count=4 conv=fsync '
                                   '2>/dev/null', check=False).rc, 0)

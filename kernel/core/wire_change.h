@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Changes of membership and leadership, asked of the leader by another member. */
+#ifndef RAFTBLK_WIRE_CHANGE_H
+#define RAFTBLK_WIRE_CHANGE_H
+
+#include "port.h"
+
+struct raftblk_change;
+
+#define RAFTBLK_WIRE_CHANGE_TRANSFER	1
+#define RAFTBLK_WIRE_CHANGE_REMOVE	2
+#define RAFTBLK_WIRE_CHANGE_SET		3
+
+#define RAFTBLK_WIRE_PART_KEEP		0
+#define RAFTBLK_WIRE_PART_VOTER		1
+#define RAFTBLK_WIRE_PART_LEARNER	2
+
+/**
+ * struct raftblk_wire_change - body of CHANGE_REQ
+ * @kind: RAFTBLK_WIRE_CHANGE_*
+ * @part: SET: RAFTBLK_WIRE_PART_*
+ * @family, @port, @addr: SET: where the member is from now on; family 0, the rest too: as it is
+ * @to: node id of the member it is about
+ */
+struct raftblk_wire_change {
+	__u8 kind;
+	__u8 part;
+	__u8 family;
+	__u8 reserved;
+	__le32 to;
+	__le16 port;
+	__u8 reserved2[6];
+	__u8 addr[16];
+};
+
+/* @c is one of these kinds. */
+void raftblk_change_encode(const struct raftblk_change *c, struct raftblk_wire_change *d);
+
+/* 0, and kind, to, role and member.addr are set, the rest is 0; or -EPROTO: not a kind of
+ * these, no member, an address or a part where the kind has none, or a SET of nothing.
+ */
+int raftblk_change_decode(struct raftblk_change *c, const struct raftblk_wire_change *d);
+
+#endif /* RAFTBLK_WIRE_CHANGE_H */

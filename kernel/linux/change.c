@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Changes of membership and leadership.  Only the leader can carry one out, so
+ * a member that does not lead passes it on to the one that does.
+ */
+#include <linux/slab.h>
+
+#include "ask.h"
+#include "link.h"
+
+/* ---- asked by another member ---- */
+
+void raftblk_change_serve(struct raftblk_net *net, struct raftblk_auth *a, struct socket *sock)
+{
+	struct raftblk_answer *ans = raftblk_answer_new();
+	u64 deadline;
+	int err;
+
+	if (!ans)
+		return;
+	deadline = ans->vc.change.deadline;
+	err = raftblk_change_decode(&ans->vc.change, (const void *)a->frame.body);
+	ans->vc.change.deadline = deadline;
+	ans->leader_bytes = sizeof(struct raftblk_disk_member);
+	if (!err)
+		err = raftblk_volume_change_async(net->vol, &ans->vc);
+	raftblk_answer_give(ans, net, a, sock, RAFTBLK_MSG_CHANGE_RESP, err);
+}
+
+/* ---- asked here ---- */
+
+static int ask_leader(struct raftblk_volume *vol, const struct raftblk_member *leader,
+		      const struct raftblk_change *c, struct netlink_ext_ack *extack,
+		      bool *unheard)
+{
+	struct raftblk_wire_change body;
+	struct raftblk_ask ask = {
+		.remote = leader->addr,
+		.local = vol->super.listen,
+		.uuid = vol->super.uuid,
+		.key = vol->super.key,
+		.incarnation = vol->super.incarnation,
+		.type = RAFTBLK_MSG_CHANGE_REQ,
+		.body = &body,
+		.body_bytes = sizeof(body),
+		.answer_type = RAFTBLK_MSG_CHANGE_RESP,
+	};
+	int err;
+
+	raftblk_change_encode(c, &body);
+	err = raftblk_ask(&ask, extack);
+	*unheard = err && !ask.answered;
+	if (*unheard && err != -EINTR)
+		raftblk_extack(extack, raftblk_ask_error(&ask, err) ?:
+				       "the member that leads could not be asked");
+	return err;
+}
+
+/* 0 and *leader, or -ENOENT. */
+static int find_member(struct raftblk_volume *vol, u32 id, struct raftblk_member *m)
+{
+	struct raftblk_config *config = kmalloc(sizeof(*config), GFP_KERNEL);
+	int slot;
+
+	if (!config)
+		return -ENOMEM;
+	raftblk_volume_state(vol, NULL, config);
+	slot = raftblk_config_find(config, id);
+	if (slot >= 0)
+		*m = config->member[slot];
+	kfree(config);
+	return slot < 0 ? -ENOENT : 0;
+}
+
+int raftblk_change(struct raftblk_volume *vol, const struct raftblk_change *c, u32 timeout_ms,
+		   struct netlink_ext_ack *extack, bool *unheard)
+{
+	struct raftblk_change mine = *c;
+	struct raftblk_member leader;
+	int err;
+
+	*unheard = false;
+	err = raftblk_volume_change(vol, &mine, timeout_ms);
+	if (err == -ETIMEDOUT && !mine.leader)
+		return -EAGAIN;
+	if (err != -EREMOTE)
+		return err;
+	if (find_member(vol, mine.leader, &leader))
+		return -EAGAIN;
+	return ask_leader(vol, &leader, c, extack, unheard);
+}

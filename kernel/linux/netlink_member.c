@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Netlink: leadership and membership. */
+#include "net.h"
+#include "netlink.h"
+#include "netlink_gen.h"
+#include "volume.h"
+
+#define CHANGE_TIMEOUT_MS	10000
+
+/* For what can be said of every kind of change; else NULL. */
+static const char *refusal(int err)
+{
+	switch (err) {
+	case -EREMOTE:
+		return "the members do not agree on who leads; try again";
+	case -EAGAIN:
+		return "the volume has no leader at the moment; try again when a majority is up";
+	case -EPERM:
+		return "this member was removed from the volume";
+	case -EIO:
+		return "the member has stopped after an error";
+	case -ESHUTDOWN:
+		return "the volume is being taken down";
+	case -EINTR:
+		return "interrupted; it may come about all the same";
+	default:
+		return NULL;
+	}
+}
+
+static const char *transfer_refusal(int err)
+{
+	switch (err) {
+	case -EALREADY:
+		return "that member leads already";
+	case -ENOENT:
+		return "no voter has this node id";
+	case -EBUSY:
+		return "leadership is being handed over already";
+	case -ETIMEDOUT:
+		return "the other member did not take over in time";
+	default:
+		return refusal(err) ?: "leadership could not be handed over";
+	}
+}
+
+static const char *member_refusal(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "no member has this node id";
+	case -EBUSY:
+		return "it is the last voter: without it there would be no volume";
+	case -EINPROGRESS:
+		return "another change of the membership is under way; try again when 'raftblk status' shows that it is over";
+	case -EALREADY:
+		return "the member is being replaced";
+	case -ETXTBSY:
+		return "the member has the device open for writing; close it there first";
+	case -EHOSTDOWN:
+		return "refused: of the voters that are left, too few can be reached and are complete for a majority";
+	case -EADDRINUSE:
+		return "another member has that address";
+	case -ETIMEDOUT:
+		return "no majority agreed in time; it may still come about, 'raftblk status' shows it";
+	default:
+		return refusal(err) ?: "the membership could not be changed";
+	}
+}
+
+static int change(struct raftblk_volume *vol, const struct raftblk_change *c,
+		  struct genl_info *info, const char *(*why)(int err))
+{
+	bool unheard;
+	int err;
+
+	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &unheard);
+	if (err && !unheard)
+		raftblk_extack(info->extack, why(err));
+	return err;
+}
+
+int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_TRANSFER };
+	struct raftblk_volume *vol;
+	int err;
+
+	if (GENL_REQ_ATTR_CHECK(info, RAFTBLK_A_VOLUME_TO)) {
+		GENL_SET_ERR_MSG(info, "to which member? its node id is missing");
+		return -EINVAL;
+	}
+	vol = raftblk_netlink_volume(info);
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	c.to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
+	err = change(vol, &c, info, transfer_refusal);
+	raftblk_volume_put(vol);
+	return err;
+}
+
+/* What is to be set: one thing at least. */
+static int member_set(struct genl_info *info, struct raftblk_change *c)
+{
+	const struct nlattr *part = info->attrs[RAFTBLK_A_VOLUME_PART];
+
+	c->kind = RAFTBLK_CHANGE_SET;
+	if (part)
+		c->role = nla_get_u32(part) == RAFTBLK_PART_VOTER ? RAFTBLK_SET_VOTER :
+								    RAFTBLK_SET_LEARNER;
+	if (info->attrs[RAFTBLK_A_VOLUME_ADDRESS])
+		return raftblk_netlink_address(info, RAFTBLK_A_VOLUME_ADDRESS, &c->member.addr);
+	if (part)
+		return 0;
+	GENL_SET_ERR_MSG(info, "nothing to set");
+	return -EINVAL;
+}
+
+static int member_request(struct genl_info *info, struct raftblk_change *c)
+{
+	const struct nlattr *kind = info->attrs[RAFTBLK_A_VOLUME_MEMBER_CHANGE];
+
+	if (!kind || !info->attrs[RAFTBLK_A_VOLUME_TO]) {
+		GENL_SET_ERR_MSG(info, "which member, and what about it? node id or change is missing");
+		return -EINVAL;
+	}
+	c->to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
+	if (nla_get_u32(kind) == RAFTBLK_MEMBER_CHANGE_SET)
+		return member_set(info, c);
+	c->kind = RAFTBLK_CHANGE_REMOVE;
+	return 0;
+}
+
+int raftblk_nl_member_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_change c = {};
+	struct raftblk_volume *vol;
+	int err;
+
+	err = member_request(info, &c);
+	if (err)
+		return err;
+	vol = raftblk_netlink_volume(info);
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = change(vol, &c, info, member_refusal);
+	raftblk_volume_put(vol);
+	return err;
+}
