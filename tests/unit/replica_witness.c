@@ -236,3 +236,51 @@ REPLICA_TEST(witness_kind, "what a member is, a witness or not, does not change"
 	check(raftblk_replica_init(&W2->rep, &W2->super, &W2->vote[0], &W2->ckpt[0], &W2->params,
 				   &W1->rep.ops, NULL, NULL, NULL, now, 1, &W2->found) == -EUCLEAN);
 }
+
+REPLICA_TEST(witness_replaced, "who alone has data is replaced, though a witness votes too")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN };
+	const struct raftblk_config *config = &W2->rep.raft.config;
+	u32 i;
+
+	for (i = 1; i <= 2; i++) {
+		world_make(i, 2);
+		world[i].params.catchup = true;
+		world[i].ckpt[0].config.member[1].flags |= RAFTBLK_MEMBER_WITNESS;
+	}
+	W2->super.data_sectors = 0;
+	world_start(W1);
+	world_start(W2);
+	lead(W1);
+	memset(c.member.incarnation, 0x77, 16);
+	c.member.addr.family = 4;
+	c.member.replaces = 1;
+	check(change_now(W1, &c) == 0 && c.member.id == 3);
+	world_make(3, 2);
+	W3->params.catchup = true;
+	memset(W3->super.incarnation, 0x77, 16);
+	W3->ckpt[0].config = W1->rep.raft.config;
+	W3->ckpt[0].config.index = 0;
+	world_start(W3);
+	pass(4000);
+	check(raft_leads(&W3->rep.raft));
+	check(config->nr == 2 && raftblk_config_find(config, 1) < 0);
+	check(!raftblk_config_is_joint(config) && raftblk_config_data_voters(config) == 1);
+	check(open_now(W3, &(struct raftblk_open){ }) == 0);
+	ended(submit(W3, RAFTBLK_OP_WRITE, 0, 8, 9), 0);
+}
+
+REPLICA_TEST(witness_proposed, "a leader does not propose to change what a member is")
+{
+	struct raftblk_config *config;
+	u64 index = 0, last;
+
+	start();
+	pass(1000);
+	last = W1->rep.log.last;
+	config = &W1->rep.raft.incoming;
+	*config = W1->rep.raft.config;
+	config->member[1].flags |= RAFTBLK_MEMBER_WITNESS;
+	check(raft_propose_config(&W1->rep.raft, now, config, &index) == -EINVAL);
+	check(W1->rep.log.last == last);
+}
