@@ -130,8 +130,12 @@ static bool open_somewhere(void)
 		node_run(owner);
 		if (!sim_step_until(open_ended))
 			return false;
-	} while (!owner->opens);
-	return true;
+		if (owner->opens)
+			return true;
+		/* Refused at once, as to all who have data while one is replaced by the other. */
+		sim_step();
+	} while (sim.now <= until);
+	return false;
 }
 
 static void read_all(struct node *n)
