@@ -31,7 +31,11 @@ static int move(const char *path, const char *text)
 	if (ret)
 		return ret;
 	err = device_super(&dev, &s, &copy, &why);
-	if (err) {
+	if (!err && copy) {
+		/* The first copy may be that of a newer version, and this one what was before. */
+		ret = fail(EXIT_ERROR, "%s: superblock A does not read well: %s; 'raftblk up' without "
+			   "--addr mends it if it can be mended", path, why);
+	} else if (err) {
 		ret = fail(EXIT_ERROR, "%s: %s", path, why ? why : strerror(-err));
 	} else {
 		s.listen = to;

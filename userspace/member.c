@@ -143,6 +143,12 @@ static struct json_object *get_one(struct nl *nl, const char *name, int *ret)
 	}
 	vol = json_object_get(json_object_array_get_idx(all, 0));
 	json_object_put(all);
+	if (j_bool(vol, "removed")) {
+		*ret = fail(EXIT_ERROR, "%s: this member was removed from the volume; 'raftblk down' "
+			    "and 'raftblk wipe' free its device", name);
+		json_object_put(vol);
+		return NULL;
+	}
 	if (!j_s64(vol, "fault"))
 		return vol;
 	*ret = fail(EXIT_ERROR, "%s: this member has stopped: %s; dmesg says more", name,

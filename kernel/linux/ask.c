@@ -80,6 +80,8 @@ static int ask_once(struct ask_try *t, const struct raftblk_addr *to)
 	if (err)
 		return err;
 	err = ask_talk(t, sock);
+	if (ask->asked && !ask->answered)
+		ask->lost = true;
 	raftblk_sockset_del(&t->set, &t->ref);
 	raftblk_sock_abort(sock);
 	return err;
@@ -101,7 +103,7 @@ static int ask_redirected(struct ask_try *t, struct raftblk_addr *to)
 static bool ask_passes(const struct raftblk_ask *ask, int err)
 {
 	if (ask->answered)
-		return err == -EAGAIN;
+		return err == -EAGAIN || err == -ESHUTDOWN;
 	return err == -EAGAIN || err == -ECONNRESET || err == -ESHUTDOWN;
 }
 
@@ -141,6 +143,7 @@ int raftblk_ask(struct raftblk_ask *ask, struct netlink_ext_ack *extack)
 	int err;
 
 	ask->asked = false;
+	ask->lost = false;
 	ask->answered = false;
 	if (!t)
 		return -ENOMEM;
@@ -246,7 +249,7 @@ void raftblk_answer_done(struct raftblk_volume *vol, struct raftblk_volume_chang
 		ans->fill(ans, vol);
 	else if (vc->change.status == -EREMOTE)
 		answer_leader(ans, vol);
-	else if (vc->change.status == -ETIMEDOUT && !vc->change.leader)
+	else if (vc->change.status == -ETIMEDOUT && !vc->change.leader && !vc->change.index)
 		vc->change.status = -EAGAIN;
 	complete(&ans->done);
 	answer_put(ans);

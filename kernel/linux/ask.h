@@ -27,6 +27,7 @@
  *	leads, which has to lie within it
  * @asked: it has been sent to the one who was tried last: from then on the answer may be
  *	lost while the cluster does what was asked for
+ * @lost: it has been sent at some time and no answer came: it may have been heard
  * @answered: what raftblk_ask() returned is the leader's answer
  */
 struct raftblk_ask {
@@ -44,6 +45,7 @@ struct raftblk_ask {
 	const void *body;
 	void *answer;
 	bool asked;
+	bool lost;
 	bool answered;
 };
 
@@ -84,7 +86,7 @@ struct raftblk_answer {
 	u16 leader;
 	u16 leader_bytes;
 	u16 body_bytes;
-	u8 body[sizeof(struct raftblk_wire_join_resp)];
+	u8 body[sizeof(struct raftblk_wire_join_resp)] __aligned(8);
 };
 
 /* One with two references and a deadline, or NULL. */

@@ -49,8 +49,13 @@ static int ask_leader(struct raftblk_volume *vol, const struct raftblk_member *l
 
 	raftblk_change_encode(c, &body);
 	err = raftblk_ask(&ask, extack);
+	/* Asked twice because the first answer was lost: it was done the first time. */
+	if (err == -ENOENT && ask.answered && ask.lost && c->kind == RAFTBLK_CHANGE_REMOVE)
+		err = 0;
 	*unheard = err && !ask.answered;
-	if (*unheard && err != -EINTR)
+	if (*unheard && ask.lost)
+		raftblk_extack(extack, "no answer came from the member that leads; it may come about all the same, 'raftblk status' shows it");
+	else if (*unheard)
 		raftblk_extack(extack, raftblk_ask_error(&ask, err) ?:
 				       "the member that leads could not be asked");
 	return err;
@@ -81,7 +86,7 @@ int raftblk_change(struct raftblk_volume *vol, const struct raftblk_change *c, u
 
 	*unheard = false;
 	err = raftblk_volume_change(vol, &mine, timeout_ms);
-	if (err == -ETIMEDOUT && !mine.leader)
+	if (err == -ETIMEDOUT && !mine.leader && !mine.index)
 		return -EAGAIN;
 	if (err != -EREMOTE)
 		return err;

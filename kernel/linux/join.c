@@ -34,6 +34,8 @@ static void join_look(struct raftblk_volume *vol, struct raftblk_task *task, boo
 		vc->change.status = -ESHUTDOWN;
 	else if (vol->replica.fault)
 		vc->change.status = -EIO;
+	else if (r->removed)
+		vc->change.status = -EPERM;
 	else if (raft_leads(r))
 		vc->change.status = 0;
 	else
@@ -111,6 +113,10 @@ static const char *join_error(const struct raftblk_ask *ask, int err)
 		return "that member leaves, or takes the place of another itself; try again when 'raftblk status' shows that this is over";
 	case -ETXTBSY:
 		return "the member to be replaced has the device open for writing";
+	case -EPERM:
+		return "the member at that address was removed from the volume; ask another";
+	case -EIO:
+		return "the member that leads has stopped after an error";
 	case -EINTR:
 		return "interrupted; the cluster may have let the node in all the same";
 	default:

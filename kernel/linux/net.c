@@ -317,16 +317,26 @@ static bool net_receive(struct raftblk_net *net, u32 role, s64 *budget)
 	return more;
 }
 
+bool raftblk_net_has_leader(struct raftblk_volume *vol)
+{
+	const struct raft *r = &vol->replica.raft;
+	const struct raftblk_link *link;
+
+	if (!r->leader || r->leader == r->id)
+		return r->leader;
+	link = vol->net ? raftblk_link_find(vol->net, r->leader) : NULL;
+	return link && link->conn[RAFTBLK_CONN_CONTROL];
+}
+
 /*
  * Peers with a higher id dial, and one that has removed this member does not.  Who
  * hears of no leader for long asks them: they refuse, as members with -EINVAL.
  */
 static void net_knock(struct raftblk_net *net)
 {
-	const struct raft *r = &net->vol->replica.raft;
 	u32 i;
 
-	if (r->leader || r->removed) {
+	if (net->vol->replica.raft.removed || raftblk_net_has_leader(net->vol)) {
 		net->knock_at = 0;
 		return;
 	}

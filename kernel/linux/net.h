@@ -60,6 +60,11 @@ void raftblk_net_send(struct raftblk_volume *vol, const struct raftblk_msg *m);
  */
 void raftblk_net_flush(struct raftblk_volume *vol);
 
+/* Worker only: is there a leader this member could hear?  One that has removed it, and so
+ * its connections, is none although nobody has told.
+ */
+bool raftblk_net_has_leader(struct raftblk_volume *vol);
+
 /* Worker only: for status.  @slot: of the current configuration's member[]. */
 struct raftblk_net_stat {
 	bool connected[2];		/* control, data */

@@ -526,6 +526,9 @@ static int join_and_reply(struct genl_info *info, struct raftblk_join *join,
 		if (err)
 			GENL_SET_ERR_MSG(info, "the leader's answer makes no sense");
 	}
+	/* For -EINTR netlink would send no answer at all. */
+	if (err == -EINTR)
+		err = -ECANCELED;
 	return reply_send(skb, hdr, info, err ?: join_put(skb, &join->resp, config));
 }
 

@@ -77,7 +77,8 @@ static int change(struct raftblk_volume *vol, const struct raftblk_change *c,
 	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &unheard);
 	if (err && !unheard)
 		raftblk_extack(info->extack, why(err));
-	return err;
+	/* For -EINTR netlink would send no answer at all. */
+	return err == -EINTR ? -ECANCELED : err;
 }
 
 int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
@@ -127,6 +128,11 @@ static int member_request(struct genl_info *info, struct raftblk_change *c)
 	c->to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
 	if (nla_get_u32(kind) == RAFTBLK_MEMBER_CHANGE_SET)
 		return member_set(info, c);
+	/* For good, so nobody who means something else must get it. */
+	if (info->attrs[RAFTBLK_A_VOLUME_PART] || info->attrs[RAFTBLK_A_VOLUME_ADDRESS]) {
+		GENL_SET_ERR_MSG(info, "a member that is removed is nothing else and nowhere else");
+		return -EINVAL;
+	}
 	c->kind = RAFTBLK_CHANGE_REMOVE;
 	return 0;
 }

@@ -222,8 +222,13 @@ static void publish_config(struct raftblk_volume *vol)
 	const struct raft *r = &vol->replica.raft;
 	bool settled = r->config.index && r->config.index <= r->commit;
 
-	if (r->removed)
+	if (r->removed) {
+		/* Nobody is dialled or listened to any more. */
+		if (vol->config_settled)
+			raftblk_net_configure(vol, NULL, false);
+		vol->config_settled = false;
 		return;
+	}
 	/* Only the worker writes vol->config, so it may look without the lock. */
 	if (vol->config_settled == settled && !memcmp(&vol->config, &r->config, sizeof(r->config)))
 		return;
@@ -470,7 +475,7 @@ static long worker_timeout(struct raftblk_volume *vol)
 	if (atomic_read(&vol->pool.starved))
 		deadline = min(deadline, now + STARVED_RETRY_NS);
 	/* Who has no leader asks around now and then, whatever the replica waits for. */
-	if (!vol->replica.raft.leader)
+	if (!vol->replica.raft.removed && !raftblk_net_has_leader(vol))
 		deadline = min(deadline, now + RAFTBLK_NSEC_PER_SEC);
 	if (deadline <= now)
 		return 1;
