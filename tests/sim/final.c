@@ -132,8 +132,6 @@ static bool may_try(void)
  */
 static bool open_somewhere(void)
 {
-	u64 until = sim.now + 60 * RAFTBLK_NSEC_PER_SEC;
-
 	do {
 		next_try = sim.now + sim.set.params.raft.election_ns;
 		do {
@@ -145,7 +143,7 @@ static bool open_somewhere(void)
 			return false;
 		if (owner->opens)
 			return true;
-	} while (sim.now < until && sim_step_until(may_try));
+	} while (sim_step_until(may_try));
 	return false;
 }
 
