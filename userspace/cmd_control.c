@@ -24,10 +24,9 @@ static int move(const char *path, const char *text)
 
 	if (ret)
 		return ret;
-	err = address_is_local(&to);
-	if (err)
-		return fail(EXIT_ERROR, "--addr %s: %s", text, strerror(-err));
-	ret = device_open(&dev, path, true);
+	ret = member_check_local(&to);
+	if (!ret)
+		ret = device_open(&dev, path, true);
 	if (ret)
 		return ret;
 	err = device_super(&dev, &s, &copy, &why);

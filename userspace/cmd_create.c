@@ -50,21 +50,6 @@ static int parse_extent(const char *text, u32 *extent)
 	return EXIT_OK;
 }
 
-/* So that nothing has been written, and no cluster asked, when it turns out. */
-static int check_local(const struct raftblk_addr *addr)
-{
-	char text[ADDRESS_TEXT];
-	int err = address_is_local(addr);
-
-	address_format(addr, text);
-	if (err == -EADDRNOTAVAIL)
-		return fail(EXIT_ERROR, "%s is not an address of this machine; "
-			    "--addr is where this member listens", text);
-	if (err)
-		return fail(code_of(-err), "cannot listen on %s: %s", text, strerror(-err));
-	return EXIT_OK;
-}
-
 /* A name can be up once on a machine. */
 static int check_name_free(struct nl *nl, const char *name)
 {
@@ -212,7 +197,7 @@ int run_create(const struct args *a)
 	if (ret)
 		return ret;
 	if (up) {
-		ret = check_local(&s.listen);
+		ret = member_check_local(&s.listen);
 		if (!ret)
 			ret = nl_open(&nl, false);
 		if (ret)
@@ -457,7 +442,7 @@ int run_join(const struct args *a)
 		return ret;
 	ret = format_check_least(&dev);
 	if (!ret)
-		ret = check_local(&s.listen);
+		ret = member_check_local(&s.listen);
 	if (!ret)
 		ret = nl_open(&nl, false);
 	if (ret) {

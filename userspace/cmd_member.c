@@ -12,19 +12,6 @@
 #include "status.h"
 #include "tool.h"
 
-static int hex_bytes(const char *text, u8 *out, size_t len)
-{
-	for (size_t i = 0; i < len; i++, text += 2) {
-		unsigned int byte;
-
-		text += *text == '-';
-		if (sscanf(text, "%2x", &byte) != 1)
-			return -1;
-		out[i] = byte;
-	}
-	return 0;
-}
-
 /* The volume's token, TOKEN_TEXT bytes; the caller wipes it. */
 static int get_token(struct nl *nl, const char *name, char *text)
 {
@@ -37,8 +24,8 @@ static int get_token(struct nl *nl, const char *name, char *text)
 	err = nl_call(nl, nlh, &spec_set_volume, &reply);
 	if (err)
 		return fail(code_of(-err), "%s: %s", name, nl->error);
-	if (hex_bytes(j_str(reply, "uuid"), t.uuid, sizeof(t.uuid)) ||
-	    hex_bytes(j_str(reply, "key"), t.key, sizeof(t.key)))
+	if (member_parse_hex(j_str(reply, "uuid"), t.uuid, sizeof(t.uuid)) ||
+	    member_parse_hex(j_str(reply, "key"), t.key, sizeof(t.key)))
 		ret = fail(EXIT_ERROR, "the module's answer is malformed");
 	else
 		token_format(&t, text);

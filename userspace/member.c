@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <ctype.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,20 @@ int member_parse_addr(const char *what, const char *text, struct raftblk_addr *a
 
 	if (why)
 		return fail(EXIT_USAGE, "%s '%s': %s", what, text, why);
+	return EXIT_OK;
+}
+
+int member_check_local(const struct raftblk_addr *addr)
+{
+	char text[ADDRESS_TEXT];
+	int err = address_is_local(addr);
+
+	address_format(addr, text);
+	if (err == -EADDRNOTAVAIL)
+		return fail(EXIT_ERROR, "%s is not an address of this machine; "
+			    "--addr is where this member listens", text);
+	if (err)
+		return fail(code_of(-err), "cannot listen on %s: %s", text, strerror(-err));
 	return EXIT_OK;
 }
 
@@ -94,7 +109,7 @@ bool member_has_flag(struct json_object *member, const char *flag)
 	return false;
 }
 
-static int parse_hex(const char *text, u8 *out, size_t len)
+int member_parse_hex(const char *text, u8 *out, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned int byte;
@@ -127,7 +142,7 @@ int member_from_json(struct json_object *j, struct raftblk_member *m)
 		if (member_has_flag(j, flags[i].name))
 			m->flags |= flags[i].flag;
 	}
-	if (parse_hex(j_str(j, "incarnation"), m->incarnation, sizeof(m->incarnation)))
+	if (member_parse_hex(j_str(j, "incarnation"), m->incarnation, sizeof(m->incarnation)))
 		return -1;
 	return address_from_json(j_get(j, "address"), &m->addr);
 }

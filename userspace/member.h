@@ -29,6 +29,14 @@ bool member_is_stuck(struct json_object *vol);
 int member_parse_addr(const char *what, const char *text, struct raftblk_addr *addr);
 int member_parse_id(const char *text, u32 *id);
 
+/* Could this machine listen there?  Asked before anything is written and a cluster is asked.
+ * EXIT_OK or an exit code.
+ */
+int member_check_local(const struct raftblk_addr *addr);
+
+/* @len bytes from hex digits, with dashes between them or without; nothing may follow.  0 or -1. */
+int member_parse_hex(const char *text, u8 *out, size_t len);
+
 /* The member with this node id, or NULL. */
 struct json_object *member_find(struct json_object *vol, u64 id);
 

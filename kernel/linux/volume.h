@@ -60,7 +60,6 @@ struct raftblk_state {
 	bool fenced;
 	bool proving;		/* may have lost acknowledged entries, does not vote yet */
 	bool behind;		/* the leader's log no longer reaches back far enough */
-	bool removed;		/* no member any more */
 	int fault;		/* 0, or -errno: the member has stopped */
 };
 

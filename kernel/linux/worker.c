@@ -260,7 +260,6 @@ static void publish_state(struct raftblk_volume *vol)
 		.fenced = rep->fenced,
 		.proving = rep->raft.proof_index != 0,
 		.behind = vol->behind,
-		.removed = rep->raft.removed,
 		.fault = rep->fault,
 	};
 

@@ -256,6 +256,12 @@ void client_fenced(struct node *n)
 		n->fenced = true;
 }
 
+static void ask_change(struct node *at, struct wait *w)
+{
+	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
+	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+}
+
 void client_join(struct node *at, struct node *joiner, u32 replaces, bool learner)
 {
 	struct wait *w = wait_new(at);
@@ -266,12 +272,11 @@ void client_join(struct node *at, struct node *joiner, u32 replaces, bool learne
 	w->joiner = joiner;
 	w->change.kind = RAFTBLK_CHANGE_JOIN;
 	w->change.witness = node_is_witness(joiner);
-	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
 	node_incarnation(joiner, w->change.member.incarnation);
 	w->change.member.addr.family = 4;
 	w->change.member.addr.port = 7789;
 	w->change.member.addr.ip[3] = joiner->slot + 1;
-	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+	ask_change(at, w);
 }
 
 void client_transfer(struct node *at, u32 to)
@@ -281,8 +286,7 @@ void client_transfer(struct node *at, u32 to)
 	trace("node %u: is asked to hand over to %u", at->id, to);
 	w->change.kind = RAFTBLK_CHANGE_TRANSFER;
 	w->change.to = to;
-	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
-	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+	ask_change(at, w);
 }
 
 void client_set(struct node *at, u32 to, bool voter)
@@ -293,8 +297,7 @@ void client_set(struct node *at, u32 to, bool voter)
 	w->change.kind = RAFTBLK_CHANGE_SET;
 	w->change.to = to;
 	w->change.role = voter ? RAFTBLK_SET_VOTER : RAFTBLK_SET_LEARNER;
-	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
-	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+	ask_change(at, w);
 }
 
 void client_remove(struct node *at, u32 id)
@@ -304,8 +307,7 @@ void client_remove(struct node *at, u32 id)
 	trace("node %u: is asked to remove %u", at->id, id);
 	w->change.kind = RAFTBLK_CHANGE_REMOVE;
 	w->change.to = id;
-	w->change.deadline = node_now(at) + 4 * sim.set.params.raft.election_ns;
-	raftblk_replica_change(&at->rep, node_now(at), &w->change);
+	ask_change(at, w);
 }
 
 /* The joiner's disk is formatted with what the leader answered, through the disk format. */

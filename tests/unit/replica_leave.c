@@ -5,26 +5,6 @@
 
 #define VOTES	(RAFTBLK_MEMBER_OLD | RAFTBLK_MEMBER_NEW)
 
-static void start_all(u32 n)
-{
-	u32 i;
-
-	for (i = 1; i <= n; i++)
-		world_make(i, n);
-	for (i = 1; i <= n; i++)
-		world_start(&world[i]);
-}
-
-static int change_now(struct world *w, struct raftblk_change *c)
-{
-	c->deadline = now + 5000 * MS;
-	w->changed = NULL;
-	raftblk_replica_change(&w->rep, now, c);
-	world_run(w);
-	pass(100);
-	return w->changed == c ? c->status : 1;
-}
-
 static int remove_now(struct world *w, u32 id)
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_REMOVE, .to = id };

@@ -2,16 +2,6 @@
 /* The replica, step by step: what ends when, with which status, and what must not happen. */
 #include "replica_world.h"
 
-static void start_all(u32 n)
-{
-	u32 i;
-
-	for (i = 1; i <= n; i++)
-		world_make(i, n);
-	for (i = 1; i <= n; i++)
-		world_start(&world[i]);
-}
-
 static void write_ok(struct world *w, u64 sector, u32 nsect, u8 fill)
 {
 	ended(submit(w, RAFTBLK_OP_WRITE, sector, nsect, fill), 0);
@@ -658,16 +648,6 @@ REPLICA_TEST(applied_ahead, "what is applied ahead of others is read from the da
 	check(!raftblk_log_entry(&W1->rep.log, W1->rep.log.last - 2)->payload);
 	check(read_byte(W1, 100) == 2);
 	check(read_byte(W1, 0) == 1);
-}
-
-static int change_now(struct world *w, struct raftblk_change *c)
-{
-	c->deadline = now + 5000 * MS;
-	w->changed = NULL;
-	raftblk_replica_change(&w->rep, now, c);
-	world_run(w);
-	pass(100);
-	return w->changed == c ? c->status : 1;
 }
 
 REPLICA_TEST(remove_voter, "a voter leaves, and knows it; what may not leave does not")

@@ -35,16 +35,6 @@ static void write_some(u32 nr)
 	}
 }
 
-static int change_now(struct world *w, struct raftblk_change *c)
-{
-	c->deadline = now + 5000 * MS;
-	w->changed = NULL;
-	raftblk_replica_change(&w->rep, now, c);
-	world_run(w);
-	pass(100);
-	return w->changed == c ? c->status : 1;
-}
-
 static bool same_data(void)
 {
 	return !memcmp(W1->data, W2->data, sizeof(W1->data));

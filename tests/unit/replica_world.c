@@ -536,3 +536,23 @@ u32 entries_at(struct world *w, u64 sector)
 	}
 	return n;
 }
+
+void start_all(u32 n)
+{
+	u32 i;
+
+	for (i = 1; i <= n; i++)
+		world_make(i, n);
+	for (i = 1; i <= n; i++)
+		world_start(&world[i]);
+}
+
+int change_now(struct world *w, struct raftblk_change *c)
+{
+	c->deadline = now + 5000 * MS;
+	w->changed = NULL;
+	raftblk_replica_change(&w->rep, now, c);
+	world_run(w);
+	pass(100);
+	return w->changed == c ? c->status : 1;
+}

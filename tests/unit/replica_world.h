@@ -76,6 +76,7 @@ void world_begin(void);
 void world_end(void);		/* stops all, and fails the test if anything was wrong */
 void world_make(u32 id, u32 voters);	/* formatted, not started */
 void world_start(struct world *w);
+void start_all(u32 n);		/* members 1 to n, all voters: made and started */
 void world_crash(struct world *w);
 void world_stop(struct world *w);
 void world_run(struct world *w);
@@ -91,6 +92,8 @@ struct raftblk_req *submit(struct world *w, u8 op, u64 sector, u32 nsect, u8 fil
 int read_byte(struct world *w, u64 sector);	/* first byte of the sector; -1: not served */
 /* The status, or 1 while it waits. */
 int open_now(struct world *w, struct raftblk_open *open);
+/* The same, after some time for it. */
+int change_now(struct world *w, struct raftblk_change *c);
 /* The request must have ended so; then it is gone. */
 void ended(struct raftblk_req *req, int status);
 /* How many data entries in its log begin at @sector? */
