@@ -43,6 +43,8 @@ module:
 module-debug:
 	@tests/kernel/build-debug
 	$(call build_module,$(DEBUG_KDIR),$(BUILD)/module/debug)
+	@for check in asan ubsan; do nm -u $(BUILD)/module/debug/raftblk.ko | grep -q "__$$check" || \
+		{ echo "the debug module was built without $$check" >&2; exit 1; }; done
 
 tool:
 	@$(SUBMAKE) -C userspace O=$(BUILD)
@@ -93,7 +95,7 @@ bench: all			## measure against DRBD and the bare disk in one run
 	@tests/bench/run
 
 install: all			## module, tool, man page, completion, udev rule
-	$(MAKE) -C $(KDIR) M=$(BUILD)/module/$(KVER) modules_install
+	$(MAKE) -C $(KDIR) M=$(BUILD)/module/$(KVER) INSTALL_MOD_PATH=$(DESTDIR) modules_install
 	$(SUBMAKE) -C userspace O=$(BUILD) PREFIX=$(PREFIX) install
 	depmod -a $(KVER)
 

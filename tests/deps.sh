@@ -4,18 +4,17 @@
 # Installs the Debian packages that building and testing need.  Quiet and
 # quick when nothing is missing: then not even apt is started.
 #
-# usage: tests/deps.sh [build|test|debug|lint|bench]...     (default: all)
+# usage: tests/deps.sh [build|test|debug|lint]...     (default: all)
 set -eu
 
 build='gcc make libc6-dev libmnl-dev libjson-c-dev libblkid-dev pkg-config
 	linux-headers-amd64 python3'
 test='qemu-system-x86 qemu-utils busybox-static nbdkit nbdkit-plugin-dev
 	e2fsprogs util-linux kmod cpio xz-utils zstd fio dmsetup iproute2
-	python3 python3-yaml jq drbd-utils'
+	python3 python3-yaml jq drbd-utils strace mandoc'
 debug='linux-source-6.1 flex bison bc libelf-dev libssl-dev ccache rsync
 	xz-utils gcc make patch'
 lint='sparse shellcheck linux-source-6.1'
-bench='fio drbd-utils mdadm nbd-client nbd-server'
 
 want=
 [ $# -gt 0 ] || set -- build test debug lint
@@ -25,8 +24,7 @@ for group; do
 	test)  want="$want $test" ;;
 	debug) want="$want $debug" ;;
 	lint)  want="$want $lint" ;;
-	bench) want="$want $bench" ;;
-	*) echo "usage: $0 [build|test|debug|lint|bench]..." >&2; exit 2 ;;
+	*) echo "usage: $0 [build|test|debug|lint]..." >&2; exit 2 ;;
 	esac
 done
 

@@ -127,7 +127,8 @@ static int transact(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 err:
 	ret = -errno;
 	if (!nl->error[0])
-		snprintf(nl->error, sizeof(nl->error), "%s", strerror(-ret));
+		snprintf(nl->error, sizeof(nl->error), "%s%s", strerror(-ret),
+			 ret == -EPERM ? "; run this as root" : "");
 	return ret;
 }
 

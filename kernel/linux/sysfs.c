@@ -21,8 +21,12 @@ static const char *state_word(const struct raftblk_volume *vol, const struct raf
 		return "going";
 	if (s->fault)
 		return "failed";
+	if (s->removed)
+		return "removed";
 	if (s->fenced)
 		return "fenced";
+	if (s->incomplete)
+		return "catching-up";
 	if (s->behind)
 		return "behind";
 	if (s->proving)

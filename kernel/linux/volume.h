@@ -60,6 +60,8 @@ struct raftblk_state {
 	bool fenced;
 	bool proving;		/* may have lost acknowledged entries, does not vote yet */
 	bool behind;		/* the leader's log no longer reaches back far enough */
+	bool incomplete;	/* its data area is not the volume's yet: it catches up by extents */
+	bool removed;		/* has left the volume */
 	int fault;		/* 0, or -errno: the member has stopped */
 };
 

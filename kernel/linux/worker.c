@@ -260,6 +260,8 @@ static void publish_state(struct raftblk_volume *vol)
 		.fenced = rep->fenced,
 		.proving = rep->raft.proof_index != 0,
 		.behind = vol->behind,
+		.incomplete = rep->raft.incomplete,
+		.removed = rep->raft.removed,
 		.fault = rep->fault,
 	};
 

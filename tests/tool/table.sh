@@ -12,8 +12,9 @@ check "the table can be had as JSON" "$RAFTBLK" help --json
 
 in_man()
 {
-	python3 - "$TMP/table" "$MAN" <<'PY'
-import json, re, sys
+	python3 - "$TMP/table" "$MAN" "$RAFTBLK" <<'PY'
+import json, re, subprocess, sys
+tool = sys.argv[3]
 verbs = json.load(open(sys.argv[1]))
 text = open(sys.argv[2]).read().replace("\\-", "-")
 sections = dict(re.findall(r"^\.SS raftblk (\S+)(.*?)(?=^\.S[SH])", text, re.M | re.S))
@@ -30,11 +31,15 @@ for v in verbs:
     want = {"--" + o["name"] for o in v["options"]}
     if said != want:
         bad.append(f"{v['name']}: options differ: {sorted(said ^ want)}")
+    settings = set(re.findall(r"\b([a-z]+-[a-z]+)=", body))
+    said = subprocess.run([tool, "help", v["name"]], capture_output=True, text=True, check=True)
+    if settings != set(re.findall(r"^ *([a-z]+-[a-z]+)=", said.stdout, re.M)):
+        bad.append(f"{v['name']}: settings differ: {sorted(settings)}")
 bad += [f"{name} is no verb" for name in sections]
 sys.exit("\n".join(bad) if bad else 0)
 PY
 }
-check "the man page has every verb and option, and no other" in_man
+check "the man page has every verb, option and setting, and no other" in_man
 if command -v mandoc > /dev/null; then
 	check "the man page is well-formed" mandoc -T lint -W error "$MAN"
 else

@@ -39,6 +39,10 @@ def is_removed(node):
     return node.status(VOLUME)['removed']
 
 
+def sysfs_state(node):
+    return node.run('cat /sys/block/raftblk0/raftblk/state').out.strip()
+
+
 def voters(node):
     return [m for m in node.status(VOLUME)['members'] if m['part'] == 'voter']
 

@@ -111,6 +111,13 @@ def requests(n1):
     got = n1.run(['/tmp/nlbad', 'vol0', SPARE], check=False, timeout=120)
     bad = [line for line in got.out.splitlines() if line.startswith(('not ok', '#'))]
     expect('refused requests', (got.rc, bad), (0, []))
+    for words in (['down', 'vol0'], ['set', 'vol0', 'io-timeout=1s'], ['token', 'vol0'],
+                  ['transfer', 'vol0', '1'], ['up', SPARE]):
+        got = n1.run(['setpriv', '--reuid=65534', '--clear-groups', 'raftblk', *words],
+                     check=False, timeout=60)
+        what = f'raftblk {words[0]} by nobody'
+        expect(f'{what}: exit code ({got.err.strip()})', got.rc, 3)
+        expect(f'{what} says what to do', 'run this as root' in got.err)
 
 
 def rubbish(n1, n2):

@@ -3,7 +3,7 @@
 
 from rblab.oracle import Oracle
 
-from _common import DEVICE, caught_up, expect, finish, form, pause, up
+from _common import DEVICE, caught_up, expect, finish, form, pause, sysfs_state, up
 
 LAB = {'nodes': 3, 'disk': '224M'}
 TIMEOUT = 600
@@ -79,6 +79,7 @@ def run(lab):
     up(n3)
     behind = Receiver(lab, n3)
     lab.wait(lambda: behind.look()[0], 60, 'n3 to begin catching up')
+    expect('state in sysfs', sysfs_state(n3), 'catching-up')
 
     behind.reach(15)
     lab.say('leadership is handed to n2, and comes back')

@@ -13,13 +13,12 @@ DEBUG = True
 def run(lab):
     form(lab, '128M')
     oracle = Oracle(DEVICE, blocks=2048, qd=4)
-    writer = oracle.write(lab.node(1), pause=5000)
+    writer = oracle.write(lab.node(1))
     writer.wait_acks(50, 120)
     for number in range(lab.times(50, 5)):
         node = lab.node(2 + number % 2)
         node.raftblk('down', 'vol0', timeout=60)
-        if number % 4 < 2:
-            node.run('rmmod raftblk', timeout=60)
+        node.run('rmmod raftblk', timeout=60)
         up(node)
     writer.wait_acks(writer.acks + 50, 120)
     writer.stop(120)

@@ -18,9 +18,10 @@ def run(lab):
         writer = oracle.write(lab.node(1))
         writer.wait_acks(100)
         lab.node(1).pause(how)
+        until = time.monotonic() + 10
         lab.wait(lambda: lab.node(2).status('vol0')['leader'] in (2, 3), 30,
                  'another leader')
-        time.sleep(7)
+        time.sleep(max(0, until - time.monotonic()))
         lab.node(1).resume()
         writer.wait_acks(writer.acks + 100, 60)
         writer.stop()
