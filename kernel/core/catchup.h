@@ -25,16 +25,17 @@
 #define RAFTBLK_SERVE_READS	4	/* of which this many hold up applies */
 
 /**
- * struct raftblk_chunk_io - what the shell has to do with a chunk
+ * struct raftblk_chunk_io - what the shell has to do with a chunk or blocks of it
  * @id: for the event that reports the end
  * @chunk: its number
  * @sector: first sector of the volume
  * @nsect: length; blocks of RAFTBLK_BLOCK_SECTORS, the last may be shorter
- * @differ: CHUNK_WRITE: bit i: write block i
- * @zero: CHUNK_WRITE: those of them that are zeros; the others follow each other in
+ * @differ: CHUNK_WRITE, REPAIR_WRITE: bit i: write block i; REPAIR_LOOK: read it
+ * @zero: _WRITE: those of them that are zeros; the others follow each other in
  *	@payload
- * @payload: CHUNK_WRITE; valid until _chunk_written(), may be NULL
+ * @payload: _WRITE; valid until _written(), may be NULL
  * @zeroed: CHUNK_SERVE: compare with zeros, not with @hash
+ * @lost: CHUNK_SERVE: only the blocks whose hash is 0
  * @hash: CHUNK_READ: to be filled, with 0 for a block that cannot be read; CHUNK_SERVE:
  *	to compare with, 0 differs from everything.  RAFTBLK_CHUNK_BLOCKS of them,
  *	valid until the end is reported
@@ -48,6 +49,7 @@ struct raftblk_chunk_io {
 	u64 zero;
 	struct raftblk_payload *payload;
 	bool zeroed;
+	bool lost;
 	u64 *hash;
 };
 
@@ -123,6 +125,7 @@ enum raftblk_serve_state {
  * @status: why there is no answer
  * @urgent: the asker holds up entries until it has this
  * @zeroed, @hash: what the asker has
+ * @lost: it asks only for blocks whose hash is 0
  * @tag: every entry up to here is in what was read, and none above
  * @version: of the extent
  * @diff: the answer
@@ -138,6 +141,7 @@ struct raftblk_serve {
 	int status;
 	bool urgent;
 	bool zeroed;
+	bool lost;
 	u64 hash[RAFTBLK_CHUNK_BLOCKS];
 	u64 tag;
 	u64 version;
@@ -168,8 +172,9 @@ enum raftblk_catchup_state {
  * @all_listed: there are none above
  * @list: listed and not begun, @nr_list of them
  * @left: how many more there are behind the last list
- * @list_ctx, @list_until: question for more under way; another source is tried then
+ * @list_ctx, @list_asked: question for more, is it under way?
  * @list_at: not before
+ * @list_until: another source is tried then; RAFTBLK_NEVER: no more is wanted yet
  * @tag: highest index any content was read at
  * @saved_at: when the cursor was last on its way to disk
  * @fetch: chunks under way
@@ -205,8 +210,9 @@ struct raftblk_catchup {
 	u32 nr_list;
 	u64 left;
 	u64 list_ctx;
-	u64 list_until;
+	bool list_asked;
 	u64 list_at;
+	u64 list_until;
 	u64 tag;
 	u64 saved_at;
 	struct raftblk_fetch fetch[RAFTBLK_FETCH_SLOTS];

@@ -11,9 +11,6 @@
  */
 #include "replica_internal.h"
 
-/* So often an answer may come too late before applies to the chunk wait for one. */
-#define DROPS_MAX	2
-
 /* ---- start and stop ---- */
 
 static void fetch_free(struct raftblk_replica *rep, struct raftblk_fetch *f)
@@ -34,6 +31,7 @@ void raftblk_fetch_start(struct raftblk_replica *rep, u64 cursor)
 	c->left = 0;
 	c->nr_list = 0;
 	c->list_ctx = 0;
+	c->list_asked = false;
 	c->list_at = 0;
 	c->list_until = RAFTBLK_NEVER;
 }
@@ -114,7 +112,7 @@ bool raftblk_fetch_is_done(const struct raftblk_replica *rep)
 /* ---- sources ---- */
 
 /* A witness has no data, whatever it may have of the log. */
-static bool is_source(const struct raftblk_replica *rep, const struct raftblk_member *m)
+bool raftblk_fetch_is_source(const struct raftblk_replica *rep, const struct raftblk_member *m)
 {
 #ifdef RAFTBLK_PLANT_WITNESS_SERVES
 	return m->id != rep->raft.id;	/* planted fault: for the simulator to find */
@@ -137,7 +135,7 @@ static void source_change(struct raftblk_replica *rep)
 	for (i = 1; i <= config->nr; i++) {
 		u32 slot = (at + i + config->nr) % config->nr;
 
-		if (!is_source(rep, &config->member[slot]))
+		if (!raftblk_fetch_is_source(rep, &config->member[slot]))
 			continue;
 		if (!id)
 			id = config->member[slot].id;
@@ -228,12 +226,30 @@ static void questions_expire(struct raftblk_replica *rep)
 		}
 	}
 	if (rep->now >= c->list_until) {
+		c->list_asked = false;
 		c->list_until = RAFTBLK_NEVER;
 		c->list_at = rep->now;
 		silent = true;
 	}
 	if (silent)
 		source_change(rep);
+}
+
+static bool needs_list(const struct raftblk_replica *rep)
+{
+	return !rep->catchup.all_listed && !rep->catchup.nr_list;
+}
+
+/*
+ * The time for an answer runs from when it is wanted, not from when the question is sent: a
+ * source that is down is never ready to be asked, and nobody would look for another.
+ */
+static void list_await(struct raftblk_replica *rep)
+{
+	struct raftblk_catchup *c = &rep->catchup;
+
+	if (needs_list(rep) && c->list_until == RAFTBLK_NEVER)
+		c->list_until = max(rep->now, c->list_at) + raftblk_catchup_patience(rep);
 }
 
 void raftblk_fetch_step(struct raftblk_replica *rep)
@@ -247,13 +263,12 @@ void raftblk_fetch_step(struct raftblk_replica *rep)
 		source_change(rep);
 	questions_expire(rep);
 	slots_fill(rep);
+	list_await(rep);
 }
 
-static bool wants_list(const struct raftblk_replica *rep)
+static bool wants_to_ask_list(const struct raftblk_replica *rep)
 {
-	const struct raftblk_catchup *c = &rep->catchup;
-
-	return !c->all_listed && !c->nr_list && c->list_until == RAFTBLK_NEVER;
+	return needs_list(rep) && !rep->catchup.list_asked;
 }
 
 u64 raftblk_fetch_deadline(const struct raftblk_replica *rep)
@@ -264,8 +279,8 @@ u64 raftblk_fetch_deadline(const struct raftblk_replica *rep)
 
 	if (c->state != RAFTBLK_CATCHUP_FETCH)
 		return RAFTBLK_NEVER;
-	if (wants_list(rep))
-		at = raftblk_deadline_ahead(rep, c->list_at);
+	if (wants_to_ask_list(rep))
+		at = min(at, raftblk_deadline_ahead(rep, c->list_at));
 	for (i = 0; i < RAFTBLK_FETCH_SLOTS; i++) {
 		const struct raftblk_fetch *f = &c->fetch[i];
 
@@ -302,6 +317,7 @@ void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftbl
 			   (m->nr && le64_to_cpu(listed[0]) < c->next)))
 		return;
 	c->list_ctx = 0;
+	c->list_asked = false;
 	c->list_until = RAFTBLK_NEVER;
 	/* One that says nothing and goes nowhere would be asked for ever. */
 	if (m->status || !(m->nr || m->flags & RAFTBLK_MSG_F_END || m->chunk > c->next)) {
@@ -333,7 +349,7 @@ static struct raftblk_fetch *fetch_asked(struct raftblk_replica *rep, const stru
 }
 
 /* Bytes that the payload of these blocks has to have; -1: there is no such block. */
-static s64 blocks_bytes(u32 nsect, u64 differ, u64 zero)
+s64 raftblk_fetch_bytes(u32 nsect, u64 differ, u64 zero)
 {
 	s64 bytes = 0;
 	u32 i;
@@ -389,8 +405,6 @@ void raftblk_fetch_receive_data(struct raftblk_replica *rep, struct raftblk_msg 
 	struct raftblk_catchup *c = &rep->catchup;
 	struct raftblk_fetch *f;
 
-	if (c->state != RAFTBLK_CATCHUP_FETCH)
-		return;
 	f = fetch_asked(rep, m);
 	if (!f)
 		return;
@@ -401,7 +415,7 @@ void raftblk_fetch_receive_data(struct raftblk_replica *rep, struct raftblk_msg 
 		return;
 	}
 	if (m->index < c->boundary ||
-	    blocks_bytes(raftblk_chunk_nsect(rep, f->chunk), le64_to_cpu(d->differ),
+	    raftblk_fetch_bytes(raftblk_chunk_nsect(rep, f->chunk), le64_to_cpu(d->differ),
 			 le64_to_cpu(d->zero)) != m->bytes || !m->bytes != !m->payload)
 		return;
 	if (data_is_too_old(rep, f, m->index)) {
@@ -418,6 +432,7 @@ static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg 
 	struct raftblk_catchup *c = &rep->catchup;
 
 	c->list_ctx = ++c->ctx;
+	c->list_asked = true;
 	c->list_until = rep->now + raftblk_catchup_patience(rep);
 	raftblk_replica_msg(rep, m, RAFTBLK_MSG_LIST_REQ, slot);
 	m->ctx = c->list_ctx;
@@ -436,7 +451,7 @@ static void poll_fetch(struct raftblk_replica *rep, struct raftblk_fetch *f, u32
 	f->peer = c->source;
 	raftblk_replica_msg(rep, m, RAFTBLK_MSG_FETCH, slot);
 	m->ctx = f->ctx;
-	m->commit = f->drops >= DROPS_MAX;
+	m->commit = f->drops >= RAFTBLK_DROPS_MAX;
 	m->chunk = f->chunk;
 	/* What has less would be dropped. */
 	m->index = max(c->boundary, raftblk_vmap_chunk_version(rep->vmap, f->chunk));
@@ -456,7 +471,7 @@ bool raftblk_fetch_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_m
 
 	if (c->state != RAFTBLK_CATCHUP_FETCH || slot < 0 || !(ready & (1U << slot)))
 		return false;
-	if (wants_list(rep) && rep->now >= c->list_at) {
+	if (wants_to_ask_list(rep) && rep->now >= c->list_at) {
 		poll_list(rep, slot, m);
 		return true;
 	}
@@ -523,7 +538,7 @@ bool raftblk_fetch_holds(const struct raftblk_replica *rep, const struct raftblk
 		const struct raftblk_fetch *f = &rep->catchup.fetch[i];
 
 		if (f->state == RAFTBLK_FETCH_WRITE || f->state == RAFTBLK_FETCH_WRITING ||
-		    (f->state == RAFTBLK_FETCH_ASKED && f->drops >= DROPS_MAX)) {
+		    (f->state == RAFTBLK_FETCH_ASKED && f->drops >= RAFTBLK_DROPS_MAX)) {
 			if (raftblk_chunk_overlaps(rep, f->chunk, e))
 				return true;
 		}
