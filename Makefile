@@ -3,10 +3,8 @@
 # The front door.  Everything built lies below build/; `make help` lists targets.
 
 BUILD := $(CURDIR)/build
-# Kernel to build the module for: the newest installed headers.  As text 6.1.0-9 would be
-# newer than 6.1.0-56.
-KDIR ?= $(lastword $(shell printf '%s\n' $(wildcard /lib/modules/6.1.*-amd64/build) \
-	$(wildcard /lib/modules/$(shell uname -r)/build) | sort -V))
+# Kernel to build the module for.
+KDIR ?= $(patsubst %,/lib/modules/%/build,$(shell tests/kernel/headers))
 KVER = $(notdir $(patsubst %/build,%,$(KDIR)))
 DEBUG_KDIR := $(BUILD)/kernel-debug
 PREFIX ?= /usr/local
