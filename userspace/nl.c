@@ -45,12 +45,19 @@ static int on_data(const struct nlmsghdr *nlh, void *arg)
 	return MNL_CB_OK;
 }
 
+/* What the kernel does not explain: of EPERM that comes from its own check of the caller. */
+static void no_sentence(struct nl *nl, int err)
+{
+	snprintf(nl->error, sizeof(nl->error), "%s%s", strerror(err),
+		 err == EPERM ? "; run this as root" : "");
+}
+
 /* The sentence of the extended ack that begins @skip bytes into the payload. */
 static void read_sentence(struct nl *nl, const struct nlmsghdr *nlh, int err, unsigned int skip)
 {
 	const struct nlattr *attr;
 
-	snprintf(nl->error, sizeof(nl->error), "%s", strerror(err));
+	no_sentence(nl, err);
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return;
 	mnl_attr_for_each(attr, nlh, skip) {
@@ -127,8 +134,7 @@ static int transact(struct nl *nl, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 err:
 	ret = -errno;
 	if (!nl->error[0])
-		snprintf(nl->error, sizeof(nl->error), "%s%s", strerror(-ret),
-			 ret == -EPERM ? "; run this as root" : "");
+		no_sentence(nl, -ret);
 	return ret;
 }
 
