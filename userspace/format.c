@@ -11,6 +11,7 @@
 #define RING_DEFAULT_MAX	(1024 * MIB)
 #define EXTENT_DEFAULT	(4 * MIB)
 #define EXTENTS_DEFAULT_MAX	(1U << 20)
+#define GROW_FACTOR	16	/* how many times as large a volume can become */
 
 /* A sixteenth of the device, within reason, and never more than half of it. */
 static u64 default_ring(u64 usable)
@@ -30,11 +31,14 @@ static u32 default_extent(u64 volume)
 	return extent;
 }
 
-/* What the version map takes; a whole MiB, so that the data area is aligned behind it. */
+/*
+ * What the version map takes; a whole MiB, so that the data area is aligned behind it.  The
+ * map cannot move, so it gets room for a volume that grows.
+ */
 static u64 map_bytes(u64 volume, u32 extent)
 {
 	struct raftblk_super s = {
-		.data_sectors = volume / 512,
+		.data_sectors = volume / 512 * GROW_FACTOR,
 		.extent_sectors = extent / 512,
 	};
 

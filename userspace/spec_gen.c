@@ -73,11 +73,12 @@ static const char *const spec_event_kind_names[] = {
 	"catchup-source",
 	"catchup-end",
 	"removed",
+	"resized",
 };
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 14,
+	.nr = 15,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {
@@ -495,6 +496,9 @@ static const struct spec_attr spec_set_event_attrs[] = {
 	},
 	[RAFTBLK_A_EVENT_ERROR] = {
 		.name = "error", .type = SPEC_S32,
+	},
+	[RAFTBLK_A_EVENT_SIZE] = {
+		.name = "size", .type = SPEC_U64,
 	},
 };
 

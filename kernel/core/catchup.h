@@ -87,7 +87,7 @@ enum raftblk_fetch_state {
  * @drops: answers that were too old; from the second on applies wait for the next
  * @zeroed: was never written here
  * @hash: of the own blocks
- * @differ, @zero, @bytes, @payload: of the answer
+ * @nsect, @differ, @zero, @bytes, @payload: of the answer, and how long the chunk was then
  */
 struct raftblk_fetch {
 	enum raftblk_fetch_state state;
@@ -99,6 +99,7 @@ struct raftblk_fetch {
 	u32 drops;
 	bool zeroed;
 	u64 hash[RAFTBLK_CHUNK_BLOCKS];
+	u32 nsect;
 	u64 differ;
 	u64 zero;
 	u32 bytes;

@@ -33,6 +33,8 @@ enum raftblk_msg_type {
 	RAFTBLK_MSG_LIST_RESP,		/* ctx, status; chunk: go on from; index: how many more; nr, body; F_END */
 	RAFTBLK_MSG_FETCH,		/* ctx, chunk; index: applied at least; body, or none: it is all zeros here */
 	RAFTBLK_MSG_DATA,		/* ctx, chunk, status; index: as of; body, payload */
+	RAFTBLK_MSG_GROW_REQ = 48,	/* from the leader: ctx; index: sectors to have room for; commit: 1: assume zeros */
+	RAFTBLK_MSG_GROW_RESP,		/* ctx, status; index: sectors there is, or could be, room for */
 };
 
 /* flags of messages */
@@ -81,6 +83,11 @@ struct raftblk_msg {
 	u32 bytes;
 	struct raftblk_payload *payload;
 };
+
+static inline bool raftblk_msg_is_grow(u8 type)
+{
+	return type == RAFTBLK_MSG_GROW_REQ || type == RAFTBLK_MSG_GROW_RESP;
+}
 
 /* Belongs on the data connection; everything else is control. */
 static inline bool raftblk_msg_is_data(const struct raftblk_msg *m)

@@ -144,6 +144,8 @@ static void config_found(void *ctx, u64 index, const void *payload)
 static void replica_scan(struct raftblk_replica *rep, const struct raftblk_ckpt *ckpt)
 {
 	rep->volume_sectors = ckpt->volume_sectors;
+	rep->size = ckpt->volume_sectors;
+	rep->told_size = rep->size;
 	rep->applied = ckpt->applied_index;
 	rep->apply_next = rep->applied + 1;
 	rep->applied_config = ckpt->config;
@@ -216,6 +218,7 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 	/* Answers to questions of an earlier life must not fit those of this one. */
 	rep->remote_ctx = seed;
 	rep->pull_ctx = seed;
+	rep->resize_ctx = seed;
 	if (rep->vmap)
 		raftblk_catchup_init(rep);
 	raftblk_replica_track(rep);
@@ -340,6 +343,10 @@ static void receive_own(struct raftblk_replica *rep, struct raftblk_msg *m)
 	case RAFTBLK_MSG_DATA:
 		raftblk_catchup_receive(rep, slot, m);
 		break;
+	case RAFTBLK_MSG_GROW_REQ:
+	case RAFTBLK_MSG_GROW_RESP:
+		raftblk_receive_grow(rep, slot, m);
+		break;
 	default:
 		break;	/* joins come through raftblk_replica_change() */
 	}
@@ -396,8 +403,23 @@ static void replica_settle(struct raftblk_replica *rep)
 	raftblk_catchup_step(rep);
 }
 
+/* First: who is let in, or whose RESIZE is done, finds the device as large as it is. */
+static bool size_next(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	if (rep->told_size == rep->size)
+		return false;
+	rep->told_size = rep->size;
+	a->type = RAFTBLK_ACT_EVENT;
+	a->event.type = RAFTBLK_EVENT_RESIZED;
+	a->event.a = 0;
+	a->event.b = rep->size;
+	return true;
+}
+
 static bool ended_next(struct raftblk_replica *rep, struct raftblk_action *a)
 {
+	if (size_next(rep, a))
+		return true;
 	if (!list_empty(&rep->done)) {
 		a->type = RAFTBLK_ACT_DONE;
 		a->req = list_first_entry(&rep->done, struct raftblk_req, link);
@@ -436,6 +458,7 @@ static bool message_next(struct raftblk_replica *rep, u32 ready, struct raftblk_
 	return raft_poll(&rep->raft, rep->now, ready, &a->msg) ||
 	       raftblk_replica_owner_poll(rep, ready, &a->msg) ||
 	       raftblk_replica_read_poll(rep, ready, &a->msg) ||
+	       raftblk_grow_poll(rep, ready, &a->msg) ||
 	       raftblk_catchup_poll(rep, ready, &a->msg);
 }
 
@@ -452,6 +475,7 @@ static bool work_next(struct raftblk_replica *rep, u32 ready, struct raftblk_act
 	       raftblk_replica_apply_next(rep, a) ||
 	       raftblk_catchup_next(rep, a) ||
 	       raftblk_replica_load_next(rep, a) ||
+	       raftblk_grow_next(rep, a) ||
 	       raftblk_replica_ckpt_next(rep, a);
 }
 

@@ -134,9 +134,6 @@ static void receive_boundary(struct raftblk_replica *rep, const struct raftblk_m
 		raftblk_replica_track(rep);
 		return;
 	}
-	/* Nothing can change the size of a volume yet, so this is a broken peer. */
-	if (le64_to_cpu(b->volume_sectors) != rep->volume_sectors)
-		return;
 	if (raftblk_config_decode(&rep->work_config[0], &b->config))
 		return;
 	c->config = rep->work_config[0];
@@ -150,7 +147,12 @@ static void receive_boundary(struct raftblk_replica *rep, const struct raftblk_m
 	c->boundary_term = m->log_term;
 	c->owner_node = le32_to_cpu(b->owner_node);
 	c->owner_token = le64_to_cpu(b->owner_token);
-	c->volume_sectors = le64_to_cpu(b->volume_sectors);
+	/* A joiner was told a size that may be newer than the boundary, too. */
+	c->volume_sectors = max(rep->volume_sectors, le64_to_cpu(b->volume_sectors));
+	if (!raftblk_has_room(rep, c->volume_sectors)) {
+		raftblk_replica_fault(rep, -ENOSPC);
+		return;
+	}
 	c->state = RAFTBLK_CATCHUP_DRAIN;
 	raftblk_fetch_stop(rep);
 }
@@ -212,6 +214,7 @@ static void take_boundary(struct raftblk_replica *rep)
 	const struct raftblk_catchup *c = &rep->catchup;
 
 	rep->volume_sectors = c->volume_sectors;
+	rep->size = max(rep->size, c->volume_sectors);
 	rep->applied = c->boundary;
 	rep->apply_next = c->boundary + 1;
 	rep->applied_config = c->config;

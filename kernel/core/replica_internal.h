@@ -103,6 +103,19 @@ void raftblk_replica_changes_step(struct raftblk_replica *rep);
 void raftblk_replica_changes_end(struct raftblk_replica *rep, int status);
 u64 raftblk_replica_changes_deadline(const struct raftblk_replica *rep);
 
+/* replica_resize.c */
+int raftblk_resize_begin(struct raftblk_replica *rep, struct raftblk_change *c);
+bool raftblk_resize_is_pending(struct raftblk_replica *rep);
+void raftblk_receive_grow(struct raftblk_replica *rep, u32 slot, const struct raftblk_msg *m);
+bool raftblk_grow_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+bool raftblk_grow_next(struct raftblk_replica *rep, struct raftblk_action *a);
+
+/* The data area is large enough for a volume of this size; a witness has none. */
+static inline bool raftblk_has_room(const struct raftblk_replica *rep, u64 sectors)
+{
+	return raftblk_replica_is_witness(rep) || sectors <= rep->super.data_sectors;
+}
+
 /* replica_catchup.c */
 void raftblk_catchup_init(struct raftblk_replica *rep);
 void raftblk_catchup_exit(struct raftblk_replica *rep);

@@ -164,7 +164,7 @@ static bool lengths_ok(const struct raftblk_wire_header *h)
 static bool type_known(u8 type)
 {
 	return (type >= RAFTBLK_MSG_PREVOTE_REQ && type <= RAFTBLK_MSG_MAX) ||
-	       raftblk_msg_is_catchup(type) ||
+	       raftblk_msg_is_catchup(type) || raftblk_msg_is_grow(type) ||
 	       (type >= RAFTBLK_WIRE_HELLO && type <= RAFTBLK_WIRE_REMOVED);
 }
 

@@ -47,6 +47,7 @@ static int check_boundary(const struct raftblk_msg *m)
 	if (m->status)
 		return 0;
 	if (!m->index || !m->log_term || m->log_term > m->term || b->reserved ||
+	    !b->volume_sectors || le64_to_cpu(b->volume_sectors) > RAFTBLK_SECTOR_MAX ||
 	    le64_to_cpu(b->owner_token) > m->index || le64_to_cpu(b->config_index) > RAFTBLK_INDEX_MAX)
 		return -EPROTO;
 	return 0;

@@ -16,7 +16,7 @@ static void join_fill(struct raftblk_answer *ans, struct raftblk_volume *vol)
 	memcpy(r->name, vol->super.name, sizeof(r->name));
 	r->node_id = cpu_to_le32(ans->vc.change.member.id);
 	r->block_size = cpu_to_le32(vol->super.block_size);
-	r->volume_sectors = cpu_to_le64(vol->replica.volume_sectors);
+	r->volume_sectors = cpu_to_le64(vol->replica.size);
 	r->ring_sectors = cpu_to_le64(vol->super.ring_sectors);
 	r->extent_sectors = cpu_to_le32(vol->super.extent_sectors);
 	raftblk_config_encode(&vol->replica.raft.config, &r->config);

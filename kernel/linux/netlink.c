@@ -146,6 +146,8 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 	case RAFTBLK_EVENT_BEHIND:
 	case RAFTBLK_EVENT_PROVEN:
 		return 0;
+	case RAFTBLK_EVENT_RESIZED:
+		return event_put_u64(skb, RAFTBLK_A_EVENT_SIZE, ev->b << 9);
 	case RAFTBLK_EVENT_WAITS_FOR_DATA:	/* not reported yet: only witnesses lead to it */
 		break;
 	}
@@ -165,6 +167,7 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_CATCHUP_SOURCE] = RAFTBLK_EVENT_KIND_CATCHUP_SOURCE,
 	[RAFTBLK_EVENT_CATCHUP_END] = RAFTBLK_EVENT_KIND_CATCHUP_END,
 	[RAFTBLK_EVENT_REMOVED] = RAFTBLK_EVENT_KIND_REMOVED,
+	[RAFTBLK_EVENT_RESIZED] = RAFTBLK_EVENT_KIND_RESIZED,
 };
 
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)

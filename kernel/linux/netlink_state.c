@@ -156,7 +156,7 @@ static int put_identity(struct sk_buff *skb, const struct raftblk_volume *vol)
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_MINOR, vol->minor) ||
 	    nla_put(skb, RAFTBLK_A_VOLUME_UUID, sizeof(s->uuid), s->uuid) ||
 	    nla_put_string(skb, RAFTBLK_A_VOLUME_PATH, vol->path) ||
-	    put_u64(skb, RAFTBLK_A_VOLUME_SIZE, rep->volume_sectors << 9) ||
+	    put_u64(skb, RAFTBLK_A_VOLUME_SIZE, rep->size << 9) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_BLOCK_SIZE, s->block_size) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_NODE_ID, s->node_id) ||
 	    put_u64(skb, RAFTBLK_A_VOLUME_LOG_SIZE, s->ring_sectors << 9))

@@ -253,7 +253,7 @@ static void publish_state(struct raftblk_volume *vol)
 		.durable = rep->log.durable,
 		.commit = rep->raft.commit,
 		.applied = rep->applied,
-		.volume_sectors = rep->volume_sectors,
+		.volume_sectors = rep->size,
 		.openers = rep->openers,
 		.log_usage = raftblk_log_usage(&rep->log),
 		.writer = raftblk_replica_is_writer(rep),
@@ -331,6 +331,9 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		vol_warn(vol, "this member was removed from the volume\n");
 		raftblk_net_configure(vol, NULL, false);
 		break;
+	case RAFTBLK_EVENT_RESIZED:
+		raftblk_blk_resized(vol, ev.b);
+		break;
 	default:
 		break;
 	}
@@ -392,6 +395,11 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		raftblk_lower_chunk_serve(vol, &act->io);
+		break;
+	case RAFTBLK_ACT_GROW:
+		/* So the leader does not propose it. */
+		raftblk_replica_grown(&vol->replica, raftblk_now(), -EOPNOTSUPP,
+				      vol->super.data_sectors, NULL, NULL);
 		break;
 	}
 }

@@ -103,6 +103,8 @@ enum raftblk_part {
  *	(index).
  * @RAFTBLK_EVENT_KIND_REMOVED: This member is none any more (index of the configuration it
  *	knows).
+ * @RAFTBLK_EVENT_KIND_RESIZED: The volume has another size, and its block device here
+ *	(size).
  */
 enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_UP = 0,
@@ -119,6 +121,7 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_CATCHUP_SOURCE = 11,
 	RAFTBLK_EVENT_KIND_CATCHUP_END = 12,
 	RAFTBLK_EVENT_KIND_REMOVED = 13,
+	RAFTBLK_EVENT_KIND_RESIZED = 14,
 };
 
 /**
@@ -442,6 +445,7 @@ enum raftblk_a_join {
  * @RAFTBLK_A_EVENT_TOKEN: (u64)
  * @RAFTBLK_A_EVENT_INDEX: (u64)
  * @RAFTBLK_A_EVENT_ERROR: (s32)
+ * @RAFTBLK_A_EVENT_SIZE: Size of the volume. (u64)
  */
 enum raftblk_a_event {
 	RAFTBLK_A_EVENT_PAD = 1,
@@ -454,6 +458,7 @@ enum raftblk_a_event {
 	RAFTBLK_A_EVENT_TOKEN,
 	RAFTBLK_A_EVENT_INDEX,
 	RAFTBLK_A_EVENT_ERROR,
+	RAFTBLK_A_EVENT_SIZE,
 
 	__RAFTBLK_A_EVENT_MAX,
 	RAFTBLK_A_EVENT_MAX = (__RAFTBLK_A_EVENT_MAX - 1)
@@ -485,7 +490,7 @@ enum raftblk_a_event {
  *	learner, replaces, look. Out: name, uuid, node-id, block-size, size, log-size,
  *	extent-size, next-id, member. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
- *	node-id, role, term, token, index, error.
+ *	node-id, role, term, token, index, error, size.
  */
 enum raftblk_cmd {
 	RAFTBLK_CMD_UP = 1,

@@ -8,7 +8,7 @@
 
 static struct node *joiner;		/* the next machine to become a member */
 
-static struct node *random_node(bool up)
+struct node *random_node(bool up)
 {
 	struct node *n;
 	u32 tries;
@@ -348,7 +348,7 @@ static void fault_away(void)
 	sim_post(gone, join_links, NULL, n);
 }
 
-static struct node *the_leader(void)
+struct node *the_leader(void)
 {
 	struct node *m;
 
@@ -359,7 +359,7 @@ static struct node *the_leader(void)
 }
 
 /* Something happens while a member catches up, to it or to who helps it. */
-static void strike(struct event *ev)
+void fault_strike(struct event *ev)
 {
 	struct node *n = ev->arg;
 
@@ -409,7 +409,7 @@ void faults_catchup(struct node *n)
 	if (sim.set.end_early && n->rep.raft.incomplete && sim.now > sim.set.run_ns / 3)
 		end_now(n);
 	if (sim.set.away && chance(40))
-		sim_post(rnd(2 * sim.set.disk_max), strike, NULL, n);
+		sim_post(rnd(2 * sim.set.disk_max), fault_strike, NULL, n);
 }
 
 static void relay_change(struct event *ev)
@@ -565,7 +565,7 @@ static void role_try(struct event *ev)
 		client_set(at, node[rnd(sim.set.nodes)].id, chance(500));
 	node_run(at);
 	if (chance(150))
-		sim_post(rnd(4 * sim.set.disk_max), strike, NULL, chance(500) ? at : n);
+		sim_post(rnd(4 * sim.set.disk_max), fault_strike, NULL, chance(500) ? at : n);
 }
 
 /* ---- members leave, and machines come back as others ---- */
@@ -610,7 +610,7 @@ static void member_try(struct event *ev)
 		client_remove(at, some_member());
 	node_run(at);
 	if (chance(250))
-		sim_post(rnd(4 * sim.set.disk_max), strike, NULL,
+		sim_post(rnd(4 * sim.set.disk_max), fault_strike, NULL,
 			 chance(500) || !node_by_id(id) ? at : node_by_id(id));
 }
 
@@ -624,6 +624,8 @@ void faults_start(void)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
 	if (sim.set.members)
 		sim_post(rnd(4 * sim.set.params.raft.election_ns), member_try, NULL, NULL);
+	if (sim.set.resizes)
+		grow_start();
 	if (sim.set.roles)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), role_try, NULL, NULL);
 }

@@ -151,8 +151,8 @@ static void read_all(struct node *n)
 {
 	u64 at;
 
-	for (at = 0; at < sim.set.volume_sectors; at += sim.set.max_req_sectors)
-		client_read(n, at, min_t(u64, sim.set.max_req_sectors, sim.set.volume_sectors - at));
+	for (at = 0; at < n->rep.size; at += sim.set.max_req_sectors)
+		client_read(n, at, min_t(u64, sim.set.max_req_sectors, n->rep.size - at));
 	node_run(n);
 }
 
@@ -178,9 +178,13 @@ static void write_and_read(void)
 static void compare(struct node *n)
 {
 	const u8 *data = n->disk.data + n->super.data_start * SECTOR;
+	u64 size = grow_size_at(check_committed());
 	u64 s;
 
-	for (s = 0; s < sim.set.volume_sectors && !node_is_witness(n); s++) {
+	if (n->rep.size != size || n->rep.volume_sectors != size)
+		sim_fail("node %u: the volume has %llu sectors, here %llu", n->id,
+			 (unsigned long long)size, (unsigned long long)n->rep.size);
+	for (s = 0; s < size && !node_is_witness(n); s++) {
 		u64 has, want;
 
 		if (!memcmp(data + s * SECTOR, oracle_model() + s * SECTOR, SECTOR))

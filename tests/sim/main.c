@@ -145,6 +145,7 @@ const char *sim_msg_name(u8 type)
 		"HEARTBEAT_RESP", "APPEND", "APPEND_RESP", "TIMEOUT_NOW", "PULL_REQ", "PULL_RESP",
 		"READ_REQ", "READ_RESP", "RELEASE", "JOIN_REQ", "JOIN_RESP",
 		[32] = "CATCHUP_REQ", "CATCHUP_RESP", "LIST_REQ", "LIST_RESP", "FETCH", "DATA",
+		[RAFTBLK_MSG_GROW_REQ] = "GROW_REQ", "GROW_RESP",
 	};
 
 	return type < ARRAY_SIZE(name) && name[type] ? name[type] : "?";
@@ -155,6 +156,7 @@ const char *sim_event_name(enum raftblk_event_type type)
 	static const char *const name[] = {
 		"ROLE", "LEADER", "OWNER", "FENCED", "CONFIG", "BEHIND", "FAULT", "PROVEN",
 		"CATCHUP_BEGIN", "CATCHUP_SOURCE", "CATCHUP_END", "REMOVED", "WAITS_FOR_DATA",
+		"RESIZED",
 	};
 
 	return type < ARRAY_SIZE(name) ? name[type] : "?";
@@ -257,6 +259,12 @@ static void setup_catchup(struct setup *s)
 	s->params.rate_max = chance(600) ? 0 : ONE_OF(256, 1024, 8192) << 10;
 }
 
+/* Likewise. */
+static bool with_resizes(void)
+{
+	return sim.resize || sim.seed % 6 == 1;
+}
+
 /* Likewise.  Who becomes a learner becomes a voter again, so the others stay what they were. */
 static bool with_roles(void)
 {
@@ -339,6 +347,8 @@ static void setup(struct setup *s)
 	if (s->roles || s->members)
 		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
 	setup_witness_ring(s);
+	s->resizes = with_resizes();
+	s->volume_max = s->resizes ? 2 * s->volume_sectors : s->volume_sectors;
 }
 
 static void setup_print(const struct setup *s)
@@ -373,7 +383,7 @@ static void cluster_make(void)
 		m->addr.ip[3] = i + 1;
 	}
 	for (i = 0; i < sim.set.initial; i++) {
-		node_format(&node[i], i + 1, &c);
+		node_format(&node[i], i + 1, &c, sim.set.volume_sectors);
 		node_boot(&node[i]);
 	}
 }
@@ -548,9 +558,9 @@ static void failure_print(u32 me, int status)
 	else
 		printf("# seed %llu: killed by signal %d%s\n", (unsigned long long)seed,
 		       WTERMSIG(status), WTERMSIG(status) == SIGALRM ? " (takes too long)" : "");
-	printf("# replay: %s%s%s%s --trace --seed %llu\n", program,
+	printf("# replay: %s%s%s%s%s --trace --seed %llu\n", program,
 	       sim.blackbox ? " --blackbox" : "", sim.witness ? " --witness" : "",
-	       !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
+	       sim.resize ? " --resize" : "", !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
 	       (unsigned long long)seed);
 	trace_write(seed);
 }
@@ -626,9 +636,10 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: raftblk-sim [--seed N | --seeds N | --seeds FROM..TO] [-j WORKERS]\n"
 		"                   [--trace] [--trace-dir DIR] [--steps N] [--blackbox] [--expect-bad]\n"
-		"                   [--catchup | --no-catchup] [--witness]\n"
+		"                   [--catchup | --no-catchup] [--witness] [--resize]\n"
 		"  --catchup     in all seeds, not only in a share of them\n"
 		"  --witness     a witness in all seeds, not only in a share of them\n"
+		"  --resize      the volume grows in all seeds, not only in a share of them\n"
 		"  --blackbox    only what clients see counts, no look inside\n"
 		"  --expect-bad  succeed if a seed fails\n"
 		"  --trace       print every step (with --seed)\n"
@@ -642,6 +653,7 @@ int main(int argc, char **argv)
 		{ "seed", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' }, { "trace", 0, NULL, 't' },
 		{ "trace-dir", 1, NULL, 'd' }, { "steps", 1, NULL, 'x' },
 		{ "witness", 0, NULL, 'w' }, { "catchup", 0, NULL, 'c' }, { "no-catchup", 0, NULL, 'C' },
+		{ "resize", 0, NULL, 'r' },
 		{ "blackbox", 0, NULL, 'b' }, { "expect-bad", 0, NULL, 'e' }, {},
 	};
 	u64 from = 1, to = 200;
@@ -684,6 +696,9 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			sim.witness = true;
+			break;
+		case 'r':
+			sim.resize = true;
 			break;
 		case 'e':
 			expect_bad = true;

@@ -458,6 +458,9 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 		faults_catchup(n);
 		check_caught_up(n);
 		break;
+	case RAFTBLK_EVENT_RESIZED:
+		grow_step(n);
+		break;
 	case RAFTBLK_EVENT_PROVEN:
 		COUNT(proven);
 		n->rotten = false;
@@ -528,6 +531,11 @@ static void node_do(struct node *n, struct raftblk_action *a)
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		has_data(n);
 		chunk_serve(n, &a->io);
+		break;
+	case RAFTBLK_ACT_GROW:
+		has_data(n);
+		grow_step(n);
+		node_grow(n, a->grow.sectors);
 		break;
 	}
 }
@@ -682,7 +690,7 @@ void node_receive(struct node *n, u32 from, const u8 *bytes, u32 len)
 	memset(ent, 0, sizeof(ent));
 	if (raftblk_wire_check_header(h, &frame) ||
 	    sizeof(*h) + frame.body_bytes + frame.payload_bytes != len ||
-	    raftblk_wire_decode(h, h + 1, &m, ent, n->super.volume_sectors))
+	    raftblk_wire_decode(h, h + 1, &m, ent, RAFTBLK_SECTOR_MAX))
 		return;
 	m.from = from;
 	if (!payloads_attach(n, &m, bytes + sizeof(*h) + frame.body_bytes)) {

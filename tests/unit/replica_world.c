@@ -114,6 +114,8 @@ void world_make(u32 id, u32 voters)
 	w->super.ring_sectors = W_RING_SECTORS;
 	w->super.data_sectors = W_VOLUME;
 	w->super.volume_sectors = W_VOLUME;
+	w->room = W_VOLUME_MAX;
+	memset(w->data + W_VOLUME * 512, 0xdb, (W_VOLUME_MAX - W_VOLUME) * 512);
 	w->super.log_align = 512;
 	w->super.max_entries = W_ENTRIES;
 	w->super.extent_sectors = W_EXTENT;
@@ -138,8 +140,8 @@ void world_start(struct world *w)
 
 	w->slot = calloc(W_ENTRIES, sizeof(*w->slot));
 	memset(w->version, 0, sizeof(w->version));
-	memset(&w->vmap_block, 0, sizeof(w->vmap_block));
-	raftblk_vmap_init(&w->vmap, &w->super, w->version, &w->vmap_block);
+	memset(w->vmap_block, 0, sizeof(w->vmap_block));
+	raftblk_vmap_init(&w->vmap, &w->super, w->version[0], &w->vmap_block[0]);
 	w->nr_held = 0;
 	w->up = true;
 	check(!raftblk_replica_init(&w->rep, &w->super, &w->vote[v], &w->ckpt[c], &w->params,
@@ -275,6 +277,23 @@ static void chunk_serve(struct world *w, const struct raftblk_chunk_io *io, int 
 	raftblk_replica_chunk_served(&w->rep, now, io->id, &d, status);
 }
 
+static void grow(struct world *w, u64 sectors, int status)
+{
+	u32 map = ++w->maps & 1;
+	u64 old = w->super.data_sectors;
+
+	if (!status && sectors > w->room)
+		status = -ENOSPC;
+	if (!status) {
+		memset(w->data + old * 512, 0, (sectors - old) * 512);
+		w->super.data_sectors = sectors;
+	}
+	memset(w->version[map], 0, sizeof(w->version[map]));
+	memset(&w->vmap_block[map], 0, sizeof(w->vmap_block[map]));
+	raftblk_replica_grown(&w->rep, now, status, status ? w->room : sectors, w->version[map],
+			      &w->vmap_block[map]);
+}
+
 static void complete(struct world *w, struct raftblk_action *a)
 {
 	int status = w->fail & (1U << a->type) ? -EIO : 0;
@@ -323,6 +342,9 @@ static void complete(struct world *w, struct raftblk_action *a)
 		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		chunk_serve(w, &a->io, status);
+		break;
+	case RAFTBLK_ACT_GROW:
+		grow(w, a->grow.sectors, status);
 		break;
 	default:
 		break;
