@@ -213,6 +213,18 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 	[RAFTBLK_A_VOLUME_REMOVED] = {
 		.name = "removed", .type = SPEC_BOOL,
 	},
+	[RAFTBLK_A_VOLUME_ASSUME_ZERO] = {
+		.name = "assume_zero", .type = SPEC_FLAG,
+	},
+	[RAFTBLK_A_VOLUME_RESIZE_ERROR] = {
+		.name = "resize_error", .type = SPEC_S32,
+	},
+	[RAFTBLK_A_VOLUME_RESIZE_MEMBER] = {
+		.name = "resize_member", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_RESIZE_ROOM] = {
+		.name = "resize_room", .type = SPEC_U64,
+	},
 };
 
 const struct spec_set spec_set_volume = {

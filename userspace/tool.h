@@ -107,6 +107,7 @@ int run_watch(const struct args *a);
 int run_events(const struct args *a);
 int run_transfer(const struct args *a);
 int run_member(const struct args *a);
+int run_resize(const struct args *a);
 int run_set(const struct args *a);
 int run_dump(const struct args *a);
 int run_wipe(const struct args *a);

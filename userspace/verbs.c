@@ -64,6 +64,12 @@ static const struct opt member_opts[] = {
 	OPT_END
 };
 
+static const struct opt resize_opts[] = {
+	{ OPT_ASSUME_ZERO, "assume-zero", NULL,
+	  "do not zero what is new: it reads as zeros already, on every member", false },
+	OPT_END
+};
+
 static const struct opt json_opts[] = {
 	OPT_DEF_JSON,
 	OPT_END
@@ -200,6 +206,23 @@ const struct verb verbs[] = {
 		"To be run on any member; it asks the one that leads. A leader that is to leave\n"
 		"hands over first. Refused are changes after which no majority could be reached,\n"
 		"of a member that has the device open for writing, and two at once.",
+	},
+	{
+		.name = "resize", .args = "NAME SIZE", .min = 2, .max = 2,
+		.summary = "make a volume larger, while it is in use",
+		.opts = resize_opts, .run = run_resize,
+		.help =
+		"First enlarge the lower device of every member (lvextend, a larger disk); then run\n"
+		"this on any one. Each member looks how large its device is now and zeroes what is\n"
+		"new, which may take a while; nothing is copied between them. When all have room\n"
+		"the device has its new size, everywhere at the same point of its history.\n"
+		"\n"
+		"Refused, naming the member, if a device is too small, or a member is away or\n"
+		"catching up. Interrupted, nothing has changed, and it can be run again. A volume\n"
+		"cannot shrink. SIZE is in bytes or as in 500M, 10G, 2T. A filesystem on the\n"
+		"volume is grown with its own tool (resize2fs, xfs_growfs) afterwards.\n"
+		"\n"
+		"Example: raftblk resize vol0 20G",
 	},
 	{
 		.name = "set", .args = "NAME SETTING=VALUE...", .min = 2, .max = ARGS_MAX,

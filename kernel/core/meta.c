@@ -40,6 +40,14 @@ void raftblk_super_encode(const struct raftblk_super *s, void *buf)
 	d->crc = cpu_to_le32(crc_of(d));
 }
 
+void raftblk_super_set_data_sectors(void *buf, u64 sectors)
+{
+	struct raftblk_disk_super *d = buf;
+
+	d->data_sectors = cpu_to_le64(sectors);
+	d->crc = cpu_to_le32(crc_of(d));
+}
+
 /* Printable, no slash (it names things in sysfs), and NUL to the end. */
 static bool name_ok(const u8 *name)
 {

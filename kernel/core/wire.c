@@ -120,12 +120,14 @@ static bool join_resp_length_ok(const struct raftblk_wire_header *h, u32 body)
 	return body == sizeof(struct raftblk_wire_join_resp);
 }
 
-/* Only "ask another" has one: who that is. */
+/* "Ask another" says who that is, a refusal to resize whom it is about. */
 static bool change_resp_length_ok(const struct raftblk_wire_header *h, u32 body)
 {
-	if (le32_to_cpu(h->status) == EREMOTE)
+	u32 status = le32_to_cpu(h->status);
+
+	if (status == EREMOTE)
 		return body == sizeof(struct raftblk_disk_member);
-	return !body;
+	return !body || (status && body == sizeof(struct raftblk_wire_resize_resp));
 }
 
 static bool lengths_ok(const struct raftblk_wire_header *h)

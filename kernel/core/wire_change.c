@@ -3,6 +3,7 @@
 #include "wire_change.h"
 
 static_assert(sizeof(struct raftblk_wire_change) == 32, "struct raftblk_wire_change");
+static_assert(sizeof(struct raftblk_wire_resize_resp) == 16, "struct raftblk_wire_resize_resp");
 
 static const u8 wire_kind[] = {
 	[RAFTBLK_CHANGE_TRANSFER] = RAFTBLK_WIRE_CHANGE_TRANSFER,

@@ -40,6 +40,18 @@ struct raftblk_wire_change {
 	};
 };
 
+/**
+ * struct raftblk_wire_resize_resp - body of CHANGE_RESP to RESIZE, where a member has something
+ *	against it, or is waited for
+ * @who: its node id
+ * @room: sectors that it has, or could have, room for
+ */
+struct raftblk_wire_resize_resp {
+	__le32 who;
+	__le32 reserved;
+	__le64 room;
+};
+
 /* @c is one of these kinds. */
 void raftblk_change_encode(const struct raftblk_change *c, struct raftblk_wire_change *d);
 

@@ -38,7 +38,9 @@ static bool answer_fits(const struct raftblk_ask *ask, u32 status, u32 bytes)
 	if (status == EREMOTE)
 		return bytes >= ask->leader + sizeof(struct raftblk_disk_member) &&
 		       bytes <= RAFTBLK_WIRE_BODY_MAX;
-	return status ? !bytes : bytes == ask->answer_bytes;
+	if (status)
+		return !bytes || bytes == ask->refusal_bytes;
+	return bytes == ask->answer_bytes;
 }
 
 /* Authenticate, ask, hear.  The answer is in t->auth.frame. */
@@ -64,6 +66,8 @@ static int ask_talk(struct ask_try *t, struct socket *sock)
 	    !answer_fits(ask, m.status, le16_to_cpu(a->frame.header.body_bytes)))
 		return -EPROTO;
 	ask->answered = true;
+	if (m.status && m.status != EREMOTE && a->frame.header.body_bytes)
+		memcpy(ask->refusal, a->frame.body, ask->refusal_bytes);
 	return -(int)m.status;
 }
 
@@ -241,6 +245,18 @@ static void answer_leader(struct raftblk_answer *ans, struct raftblk_volume *vol
 	ans->body_bytes = ans->leader_bytes;
 }
 
+/* Whose device a larger volume fails at, or waits for. */
+static void answer_resize(struct raftblk_answer *ans)
+{
+	struct raftblk_wire_resize_resp *r = (void *)ans->body;
+
+	if (ans->vc.change.kind != RAFTBLK_CHANGE_RESIZE || !ans->vc.change.who)
+		return;
+	r->who = cpu_to_le32(ans->vc.change.who);
+	r->room = cpu_to_le64(ans->vc.change.room);
+	ans->body_bytes = sizeof(*r);
+}
+
 void raftblk_answer_done(struct raftblk_volume *vol, struct raftblk_volume_change *vc)
 {
 	struct raftblk_answer *ans = container_of(vc, struct raftblk_answer, vc);
@@ -251,6 +267,8 @@ void raftblk_answer_done(struct raftblk_volume *vol, struct raftblk_volume_chang
 		answer_leader(ans, vol);
 	else if (vc->change.status == -ETIMEDOUT && !vc->change.leader && !vc->change.index)
 		vc->change.status = -EAGAIN;
+	else if (vc->change.status)
+		answer_resize(ans);
 	complete(&ans->done);
 	answer_put(ans);
 }

@@ -23,6 +23,8 @@
  * @type, @status, @body, @body_bytes: the question
  * @answer_type: of the answer
  * @answer, @answer_bytes: room for its body; 0 bytes: with status 0 it has none
+ * @refusal, @refusal_bytes: room for the body of an answer with another status, and how long
+ *	that is if there is one; 0: it has none
  * @leader: with EREMOTE: where in the answer's body a struct raftblk_disk_member says who
  *	leads, which has to lie within it
  * @asked: it has been sent to the one who was tried last: from then on the answer may be
@@ -40,10 +42,12 @@ struct raftblk_ask {
 	u8 answer_type;
 	u16 body_bytes;
 	u16 answer_bytes;
+	u16 refusal_bytes;
 	u16 leader;
 	u32 status;
 	const void *body;
 	void *answer;
+	void *refusal;
 	bool asked;
 	bool lost;
 	bool answered;

@@ -30,9 +30,9 @@ void raftblk_change_serve(struct raftblk_net *net, struct raftblk_auth *a, struc
 /* ---- asked here ---- */
 
 static int ask_leader(struct raftblk_volume *vol, const struct raftblk_member *leader,
-		      const struct raftblk_change *c, struct netlink_ext_ack *extack,
-		      bool *unheard)
+		      struct raftblk_change *c, struct netlink_ext_ack *extack, bool *unheard)
 {
+	struct raftblk_wire_resize_resp refusal = {};
 	struct raftblk_wire_change body;
 	struct raftblk_ask ask = {
 		.remote = leader->addr,
@@ -44,11 +44,15 @@ static int ask_leader(struct raftblk_volume *vol, const struct raftblk_member *l
 		.body = &body,
 		.body_bytes = sizeof(body),
 		.answer_type = RAFTBLK_MSG_CHANGE_RESP,
+		.refusal = &refusal,
+		.refusal_bytes = sizeof(refusal),
 	};
 	int err;
 
 	raftblk_change_encode(c, &body);
 	err = raftblk_ask(&ask, extack);
+	c->who = le32_to_cpu(refusal.who);
+	c->room = le64_to_cpu(refusal.room);
 	/* Asked twice because the first answer was lost: it was done the first time. */
 	if (err == -ENOENT && ask.answered && ask.lost && c->kind == RAFTBLK_CHANGE_REMOVE)
 		err = 0;
@@ -77,7 +81,7 @@ static int find_member(struct raftblk_volume *vol, u32 id, struct raftblk_member
 	return slot < 0 ? -ENOENT : 0;
 }
 
-int raftblk_change(struct raftblk_volume *vol, const struct raftblk_change *c, u32 timeout_ms,
+int raftblk_change(struct raftblk_volume *vol, struct raftblk_change *c, u32 timeout_ms,
 		   struct netlink_ext_ack *extack, bool *unheard)
 {
 	struct raftblk_change mine = *c;
@@ -86,6 +90,8 @@ int raftblk_change(struct raftblk_volume *vol, const struct raftblk_change *c, u
 
 	*unheard = false;
 	err = raftblk_volume_change(vol, &mine, timeout_ms);
+	c->who = mine.who;
+	c->room = mine.room;
 	if (err == -ETIMEDOUT && !mine.leader && !mine.index)
 		return -EAGAIN;
 	if (err != -EREMOTE)

@@ -10,6 +10,11 @@
 
 static struct workqueue_struct *raftblk_lower_wq;
 
+void raftblk_lower_queue(struct work_struct *work)
+{
+	queue_work(raftblk_lower_wq, work);
+}
+
 const char * const raftblk_io_kind_name[RAFTBLK_IO_KINDS] = {
 	[RAFTBLK_IO_LOG_WRITE]	= "log_write",
 	[RAFTBLK_IO_LOG_READ]	= "log_read",
@@ -74,7 +79,7 @@ void raftblk_io_end(struct raftblk_io *io)
 	if (!atomic_dec_and_test(&io->bios))
 		return;
 	if (io->then)
-		queue_work(raftblk_lower_wq, io->then);
+		raftblk_lower_queue(io->then);
 	else
 		raftblk_io_hand_over(io);
 }
@@ -359,6 +364,7 @@ static int lower_alloc(struct raftblk_lower *lower)
 {
 	int i;
 
+	raftblk_grow_init(lower);
 	INIT_LIST_HEAD(&lower->log_free);
 	INIT_LIST_HEAD(&lower->load_free);
 	INIT_LIST_HEAD(&lower->load_starved);

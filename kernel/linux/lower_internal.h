@@ -73,6 +73,27 @@ struct raftblk_chunk_op {
 	bool by_pages;
 };
 
+/**
+ * struct raftblk_grow_op - room being made for a larger data area
+ * @task: by which the worker gets it back
+ * @sectors: what the data area is to have
+ * @room: what there is room for so far, or could be; @work writes, the worker looks
+ * @version, @block: the version map of that size
+ * @busy: the worker's
+ */
+struct raftblk_grow_op {
+	struct raftblk_lower *lower;
+	struct work_struct work;
+	struct raftblk_task task;
+	u64 sectors;
+	u64 room;
+	bool assume_zero;
+	bool busy;
+	int status;
+	u64 *version;
+	struct raftblk_vmap_block *block;
+};
+
 /* A slot or a flush on its way: at most one of each kind. */
 struct raftblk_meta_io {
 	struct raftblk_io io;
@@ -113,6 +134,7 @@ struct raftblk_lower {
 	struct raftblk_map_io map[RAFTBLK_VMAP_WRITES];
 	struct raftblk_chunk_op fetch[RAFTBLK_FETCH_SLOTS];	/* by the action's id */
 	struct raftblk_chunk_op serve[RAFTBLK_SERVE_SLOTS];
+	struct raftblk_grow_op grow;
 	atomic_t inject[RAFTBLK_IO_KINDS];
 };
 
@@ -136,6 +158,8 @@ void raftblk_io_begin(struct raftblk_lower *lower, struct raftblk_io *io,
 		      enum raftblk_io_kind kind);
 /* False: a fault is to be injected; the status is set, submit nothing. */
 bool raftblk_io_admit(struct raftblk_lower *lower, struct raftblk_io *io);
+/* Work that may take long or block. */
+void raftblk_lower_queue(struct work_struct *work);
 /* Everything is submitted. */
 void raftblk_io_end(struct raftblk_io *io);
 /* Over: the worker may have it.  Any context; nothing of it may be touched afterwards. */
@@ -182,6 +206,10 @@ void raftblk_log_give_up(struct raftblk_volume *vol);
 /* More is to be zeroed, or the same in another way: started; false: ended. */
 bool raftblk_apply_goes_on(struct raftblk_volume *vol, struct raftblk_apply_io *aio);
 void raftblk_apply_ended(struct raftblk_volume *vol, struct raftblk_apply_io *aio);
+
+/* lower_grow.c */
+
+void raftblk_grow_init(struct raftblk_lower *lower);
 
 /* lower_chunk.c */
 

@@ -50,7 +50,8 @@ static int refuse_going(struct genl_info *info, int err)
 	return err;
 }
 
-static struct sk_buff *reply_new(struct genl_info *info, size_t size, u8 cmd, void **hdr)
+struct sk_buff *raftblk_netlink_reply_new(struct genl_info *info, size_t size, u8 cmd,
+					  void **hdr)
 {
 	struct sk_buff *skb = genlmsg_new(size, GFP_KERNEL);
 
@@ -64,8 +65,7 @@ static struct sk_buff *reply_new(struct genl_info *info, size_t size, u8 cmd, vo
 	return skb;
 }
 
-/* Ends a reply that was filled with @err; consumes it. */
-static int reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err)
+int raftblk_netlink_reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err)
 {
 	if (err) {
 		nlmsg_free(skb);
@@ -201,7 +201,7 @@ int raftblk_nl_up_doit(struct sk_buff *req, struct genl_info *info)
 		return -EINVAL;
 	}
 	/* Before the volume is there: afterwards a failure would be a lie. */
-	skb = reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_UP, &hdr);
+	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_UP, &hdr);
 	if (!skb)
 		return -ENOMEM;
 	err = raftblk_volume_up(nla_data(info->attrs[RAFTBLK_A_VOLUME_PATH]), info->extack, &vol);
@@ -213,7 +213,7 @@ int raftblk_nl_up_doit(struct sk_buff *req, struct genl_info *info)
 	err = nla_put_string(skb, RAFTBLK_A_VOLUME_NAME, vol->super.name) ?:
 	      nla_put_u32(skb, RAFTBLK_A_VOLUME_MINOR, vol->minor);
 	raftblk_volume_put(vol);
-	return reply_send(skb, hdr, info, err);
+	return raftblk_netlink_reply_send(skb, hdr, info, err);
 }
 
 int raftblk_nl_down_doit(struct sk_buff *req, struct genl_info *info)
@@ -261,9 +261,10 @@ int raftblk_nl_get_doit(struct sk_buff *req, struct genl_info *info)
 
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
-	skb = reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_GET, &hdr);
+	skb = raftblk_netlink_reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_GET, &hdr);
 	if (skb)
-		err = reply_send(skb, hdr, info, refuse_going(info, put_state(vol, skb)));
+		err = raftblk_netlink_reply_send(skb, hdr, info,
+						 refuse_going(info, put_state(vol, skb)));
 	else
 		err = -ENOMEM;
 	raftblk_volume_put(vol);
@@ -329,12 +330,12 @@ int raftblk_nl_token_doit(struct sk_buff *req, struct genl_info *info)
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
 	s = &vol->super;
-	skb = reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_TOKEN, &hdr);
+	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_TOKEN, &hdr);
 	if (skb) {
 		err = nla_put_string(skb, RAFTBLK_A_VOLUME_NAME, s->name) ?:
 		      nla_put(skb, RAFTBLK_A_VOLUME_UUID, sizeof(s->uuid), s->uuid) ?:
 		      nla_put(skb, RAFTBLK_A_VOLUME_KEY, sizeof(s->key), s->key);
-		err = reply_send(skb, hdr, info, err);
+		err = raftblk_netlink_reply_send(skb, hdr, info, err);
 	}
 	raftblk_volume_put(vol);
 	return err;
@@ -520,7 +521,7 @@ static int join_and_reply(struct genl_info *info, struct raftblk_join *join,
 	if (err)
 		return err;
 	/* Before the cluster is asked: it would count a member that never heard of it. */
-	skb = reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_JOIN, &hdr);
+	skb = raftblk_netlink_reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_JOIN, &hdr);
 	if (!skb)
 		return -ENOMEM;
 	err = raftblk_net_join(join, info->extack);
@@ -532,7 +533,8 @@ static int join_and_reply(struct genl_info *info, struct raftblk_join *join,
 	/* For -EINTR netlink would send no answer at all. */
 	if (err == -EINTR)
 		err = -ECANCELED;
-	return reply_send(skb, hdr, info, err ?: join_put(skb, &join->resp, config));
+	return raftblk_netlink_reply_send(skb, hdr, info,
+					  err ?: join_put(skb, &join->resp, config));
 }
 
 int raftblk_nl_join_doit(struct sk_buff *req, struct genl_info *info)

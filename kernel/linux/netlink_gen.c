@@ -58,6 +58,14 @@ static const struct nla_policy raftblk_member_nl_policy[RAFTBLK_A_VOLUME_ADDRESS
 	[RAFTBLK_A_VOLUME_ADDRESS] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 };
 
+/* RAFTBLK_CMD_RESIZE */
+static const struct nla_policy raftblk_resize_nl_policy[RAFTBLK_A_VOLUME_ASSUME_ZERO + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
+	[RAFTBLK_A_VOLUME_SIZE] = { .type = NLA_U64, },
+	[RAFTBLK_A_VOLUME_ASSUME_ZERO] = { .type = NLA_FLAG, },
+};
+
 /* RAFTBLK_CMD_JOIN */
 static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_LOOK + 1] = {
 	[RAFTBLK_A_JOIN_REMOTE] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
@@ -119,6 +127,13 @@ static const struct genl_ops raftblk_nl_ops[] = {
 		.doit		= raftblk_nl_member_doit,
 		.policy		= raftblk_member_nl_policy,
 		.maxattr	= RAFTBLK_A_VOLUME_ADDRESS,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_RESIZE,
+		.doit		= raftblk_nl_resize_doit,
+		.policy		= raftblk_resize_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_ASSUME_ZERO,
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{

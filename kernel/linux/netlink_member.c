@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Netlink: leadership and membership. */
+/* Netlink: leadership, membership, and the size of the volume. */
+#include <linux/blkdev.h>
+
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
@@ -68,14 +70,14 @@ static const char *member_refusal(int err)
 	}
 }
 
-static int change(struct raftblk_volume *vol, const struct raftblk_change *c,
+static int change(struct raftblk_volume *vol, struct raftblk_change *c,
 		  struct genl_info *info, const char *(*why)(int err))
 {
 	bool unheard;
 	int err;
 
 	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &unheard);
-	if (err && !unheard)
+	if (err && !unheard && !c->who)
 		raftblk_extack(info->extack, why(err));
 	/* For -EINTR netlink would send no answer at all. */
 	return err == -EINTR ? -ECANCELED : err;
@@ -150,6 +152,94 @@ int raftblk_nl_member_doit(struct sk_buff *req, struct genl_info *info)
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
 	err = change(vol, &c, info, member_refusal);
+	raftblk_volume_put(vol);
+	return err;
+}
+
+/* Size */
+
+/* What is not said of one member, see resize_reply(). */
+static const char *resize_refusal(int err)
+{
+	switch (err) {
+	case -EFBIG:
+		return "no volume can be as large as that";
+	case -EINVAL:
+		return "the size is no multiple of the volume's block size";
+	case -ERANGE:
+		return "the volume is larger than that, and cannot shrink: it would lose what lies behind the new end";
+	case -EINPROGRESS:
+		return "the volume is being resized to another size already";
+	case -ETIMEDOUT:
+		return "no majority agreed in time; it may still come about, 'raftblk status' shows it";
+	default:
+		return refusal(err) ?: "the volume could not be resized";
+	}
+}
+
+static int resize_request(struct genl_info *info, struct raftblk_change *c)
+{
+	const struct nlattr *size = info->attrs[RAFTBLK_A_VOLUME_SIZE];
+
+	if (!size) {
+		GENL_SET_ERR_MSG(info, "to which size? it is missing");
+		return -EINVAL;
+	}
+	if (nla_get_u64(size) > S64_MAX) {
+		raftblk_extack(info->extack, resize_refusal(-EFBIG));
+		return -EFBIG;
+	}
+	if (nla_get_u64(size) & (SECTOR_SIZE - 1)) {
+		raftblk_extack(info->extack, resize_refusal(-EINVAL));
+		return -EINVAL;
+	}
+	c->size = nla_get_u64(size) >> SECTOR_SHIFT;
+	c->assume_zero = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_ASSUME_ZERO]);
+	return 0;
+}
+
+/* Where one member is the reason the answer says which, and what room it has. */
+static int resize_reply(struct sk_buff *skb, const struct raftblk_change *c, int err)
+{
+	if (!err)
+		return nla_put_u64_64bit(skb, RAFTBLK_A_VOLUME_SIZE, c->size << SECTOR_SHIFT,
+					 RAFTBLK_A_VOLUME_PAD);
+	return nla_put_s32(skb, RAFTBLK_A_VOLUME_RESIZE_ERROR, err) ?:
+	       nla_put_u32(skb, RAFTBLK_A_VOLUME_RESIZE_MEMBER, c->who) ?:
+	       nla_put_u64_64bit(skb, RAFTBLK_A_VOLUME_RESIZE_ROOM, c->room << SECTOR_SHIFT,
+				 RAFTBLK_A_VOLUME_PAD);
+}
+
+static int resize_and_reply(struct raftblk_volume *vol, struct raftblk_change *c,
+			    struct genl_info *info)
+{
+	struct sk_buff *skb;
+	void *hdr;
+	int err;
+
+	/* Before it is done: afterwards a failure would be a lie. */
+	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_RESIZE, &hdr);
+	if (!skb)
+		return -ENOMEM;
+	err = change(vol, c, info, resize_refusal);
+	if (!err || c->who)
+		err = resize_reply(skb, c, err);
+	return raftblk_netlink_reply_send(skb, hdr, info, err);
+}
+
+int raftblk_nl_resize_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_RESIZE };
+	struct raftblk_volume *vol;
+	int err;
+
+	err = resize_request(info, &c);
+	if (err)
+		return err;
+	vol = raftblk_netlink_volume(info);
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = resize_and_reply(vol, &c, info);
 	raftblk_volume_put(vol);
 	return err;
 }

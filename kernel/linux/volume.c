@@ -272,6 +272,7 @@ static int go_public(struct raftblk_volume *vol, struct netlink_ext_ack *extack)
 err_worker:
 	set_bit(RAFTBLK_VOL_DYING, &vol->flags);
 	raftblk_worker_quiesce(vol);
+	raftblk_lower_grow_stop(vol);
 	raftblk_worker_stop(vol);
 err_net:
 	raftblk_net_stop(vol);
@@ -368,6 +369,7 @@ int raftblk_volume_up(const char *path, struct netlink_ext_ack *extack,
  *    new, and is given no messages.  The worker goes on ending what comes.
  * 3. del_gendisk() waits until no request is left.  From here on queue_rq is
  *    not called.  (Before 2 it would wait for ever on a frozen volume.)
+ *    Room that is being made for a larger volume is given up, and told to the worker.
  * 4. The worker ends when nothing is on its way to the lower device, so no bio
  *    of ours is left; it closes the inbox.  Nobody touches the replica now.
  * 5. net_stop: no socket callback and no work of the connections is left, and
@@ -381,6 +383,7 @@ static void volume_stop(struct raftblk_volume *vol)
 	raftblk_debugfs_remove(vol);
 	raftblk_worker_quiesce(vol);
 	raftblk_blk_remove(vol);
+	raftblk_lower_grow_stop(vol);
 	raftblk_worker_stop(vol);
 	raftblk_net_stop(vol);
 	raftblk_unload_replica(vol);

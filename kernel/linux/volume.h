@@ -93,7 +93,7 @@ struct raftblk_stats {
  * @admin_lock: held while the volume is brought up or torn down
  * @flags: RAFTBLK_VOL_*
  * @minor: N of /dev/raftblkN
- * @super: as read at start; does not change while the volume is up
+ * @super: as read at start; while the volume is up only data_sectors changes, by the worker
  * @super_copy: which copy of the superblock was read (for messages)
  * @path: the lower device, as given; for messages and status
  * @replica: the worker's

@@ -397,9 +397,7 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 		raftblk_lower_chunk_serve(vol, &act->io);
 		break;
 	case RAFTBLK_ACT_GROW:
-		/* So the leader does not propose it. */
-		raftblk_replica_grown(&vol->replica, raftblk_now(), -EOPNOTSUPP,
-				      vol->super.data_sectors, NULL, NULL);
+		raftblk_lower_grow(vol, act->grow.sectors, act->grow.assume_zero);
 		break;
 	}
 }
@@ -461,6 +459,7 @@ static bool worker_round(struct raftblk_volume *vol)
 		raftblk_replica_removed(&vol->replica, raftblk_now());
 	run_tasks(vol, false);
 	take_ended(vol);
+	raftblk_lower_grow_look(vol);
 	raftblk_blk_take(vol);
 	if (!test_bit(RAFTBLK_VOL_STOPPED, &vol->flags)) {
 		more = raftblk_net_work(vol);

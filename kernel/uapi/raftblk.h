@@ -189,6 +189,14 @@ enum raftblk_event_kind {
  *	(nest)
  * @RAFTBLK_A_VOLUME_REMOVED: 1 if this member was removed from the volume; it does nothing
  *	any more. (u8)
+ * @RAFTBLK_A_VOLUME_ASSUME_ZERO: What the lower devices have behind the data area holds
+ *	zeros already. (flag)
+ * @RAFTBLK_A_VOLUME_RESIZE_ERROR: Why resize-member keeps the volume from growing;
+ *	negative errno. ENOSPC, its device is too small; EHOSTDOWN, it is away; ESTALE, it is
+ *	catching up; ETIMEDOUT, it is making room, and is to be asked again. (s32)
+ * @RAFTBLK_A_VOLUME_RESIZE_MEMBER: Node id of that member. (u32)
+ * @RAFTBLK_A_VOLUME_RESIZE_ROOM: Size that it has, or with ENOSPC could have, room for.
+ *	(u64)
  */
 enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PAD = 1,
@@ -234,6 +242,10 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PART,
 	RAFTBLK_A_VOLUME_ADDRESS,
 	RAFTBLK_A_VOLUME_REMOVED,
+	RAFTBLK_A_VOLUME_ASSUME_ZERO,
+	RAFTBLK_A_VOLUME_RESIZE_ERROR,
+	RAFTBLK_A_VOLUME_RESIZE_MEMBER,
+	RAFTBLK_A_VOLUME_RESIZE_ROOM,
 
 	__RAFTBLK_A_VOLUME_MAX,
 	RAFTBLK_A_VOLUME_MAX = (__RAFTBLK_A_VOLUME_MAX - 1)
@@ -484,6 +496,10 @@ enum raftblk_a_event {
  * @RAFTBLK_CMD_MEMBER: Change the membership; answered when the change is committed and
  *	over. Any member can be asked; one that does not lead asks the leader. In: name, minor,
  *	member-change, to, part, address. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_RESIZE: Make the volume larger, when every member has made room for it;
+ *	answered when it is. Otherwise the answer says which member keeps it from growing. Any
+ *	member can be asked; one that does not lead asks the leader. In: name, minor, size,
+ *	assume-zero. Out: size, resize-error, resize-member, resize-room. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
  *	voter by itself, or stays one. Nothing is written here: the caller formats the disk with
  *	what the answer says and brings it up. In: remote, local, uuid, key, incarnation,
@@ -500,6 +516,7 @@ enum raftblk_cmd {
 	RAFTBLK_CMD_TRANSFER,
 	RAFTBLK_CMD_SET,
 	RAFTBLK_CMD_MEMBER,
+	RAFTBLK_CMD_RESIZE,
 	RAFTBLK_CMD_JOIN,
 	RAFTBLK_CMD_EVENT,
 
