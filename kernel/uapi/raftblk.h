@@ -103,6 +103,8 @@ enum raftblk_part {
  *	(index).
  * @RAFTBLK_EVENT_KIND_REMOVED: This member is none any more (index of the configuration it
  *	knows).
+ * @RAFTBLK_EVENT_KIND_WAITS_FOR_DATA: The witness that leads (node-id) no longer has what
+ *	the members with data that are up lack; I/O waits for another member with data.
  * @RAFTBLK_EVENT_KIND_RESIZED: The volume has another size, and its block device here
  *	(size).
  */
@@ -121,7 +123,8 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_CATCHUP_SOURCE = 11,
 	RAFTBLK_EVENT_KIND_CATCHUP_END = 12,
 	RAFTBLK_EVENT_KIND_REMOVED = 13,
-	RAFTBLK_EVENT_KIND_RESIZED = 14,
+	RAFTBLK_EVENT_KIND_WAITS_FOR_DATA = 14,
+	RAFTBLK_EVENT_KIND_RESIZED = 15,
 };
 
 /**
@@ -189,6 +192,9 @@ enum raftblk_event_kind {
  *	(nest)
  * @RAFTBLK_A_VOLUME_REMOVED: 1 if this member was removed from the volume; it does nothing
  *	any more. (u8)
+ * @RAFTBLK_A_VOLUME_WAITS_FOR_DATA: 1 if a witness leads, to no avail: this member is that
+ *	witness, or one with data that lacks what the witness no longer has. I/O waits for
+ *	another member with data. (u8)
  * @RAFTBLK_A_VOLUME_ASSUME_ZERO: What the lower devices have behind the data area holds
  *	zeros already. (flag)
  * @RAFTBLK_A_VOLUME_RESIZE_ERROR: Why resize-member keeps the volume from growing;
@@ -242,6 +248,7 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PART,
 	RAFTBLK_A_VOLUME_ADDRESS,
 	RAFTBLK_A_VOLUME_REMOVED,
+	RAFTBLK_A_VOLUME_WAITS_FOR_DATA,
 	RAFTBLK_A_VOLUME_ASSUME_ZERO,
 	RAFTBLK_A_VOLUME_RESIZE_ERROR,
 	RAFTBLK_A_VOLUME_RESIZE_MEMBER,
@@ -421,6 +428,7 @@ enum raftblk_a_stats {
  *	one is. (u32)
  * @RAFTBLK_A_JOIN_LOOK: Only tell what the volume is like; the machine is not taken in.
  *	(flag)
+ * @RAFTBLK_A_JOIN_WITNESS: It has no data area; it votes and keeps the log. (flag)
  */
 enum raftblk_a_join {
 	RAFTBLK_A_JOIN_PAD = 1,
@@ -440,6 +448,7 @@ enum raftblk_a_join {
 	RAFTBLK_A_JOIN_LEARNER,
 	RAFTBLK_A_JOIN_REPLACES,
 	RAFTBLK_A_JOIN_LOOK,
+	RAFTBLK_A_JOIN_WITNESS,
 
 	__RAFTBLK_A_JOIN_MAX,
 	RAFTBLK_A_JOIN_MAX = (__RAFTBLK_A_JOIN_MAX - 1)
@@ -486,7 +495,8 @@ enum raftblk_a_event {
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
  *	log-size, log-usage, proof, fault, behind, io-timeout, rate-min, rate-max, quorum-reads,
- *	config-index, stats, member, extent-size, catchup, removed. Also as a dump.
+ *	config-index, stats, member, extent-size, catchup, removed, waits-for-data. Also as a
+ *	dump.
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.
@@ -501,10 +511,10 @@ enum raftblk_a_event {
  *	member can be asked; one that does not lead asks the leader. In: name, minor, size,
  *	assume-zero. Out: size, resize-error, resize-member, resize-room. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
- *	voter by itself, or stays one. Nothing is written here: the caller formats the disk with
- *	what the answer says and brings it up. In: remote, local, uuid, key, incarnation,
- *	learner, replaces, look. Out: name, uuid, node-id, block-size, size, log-size,
- *	extent-size, next-id, member. Needs CAP_NET_ADMIN.
+ *	voter or a witness by itself, or stays one. Nothing is written here: the caller formats
+ *	the disk with what the answer says and brings it up. In: remote, local, uuid, key,
+ *	incarnation, learner, replaces, look, witness. Out: name, uuid, node-id, block-size,
+ *	size, log-size, extent-size, next-id, member. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
  *	node-id, role, term, token, index, error, size.
  */

@@ -187,7 +187,7 @@ check "a device of 1 GiB" create --assume-zero
 check "a sixteenth is log" is 'j["super"]["ring_sectors"] // 2048' 63
 fresh 1T
 check "a large device" create --assume-zero
-check "the log has an upper limit" is 'j["super"]["ring_sectors"] // 2048' 1024
+check "the log has an upper limit" is 'j["super"]["ring_sectors"] // 2048' 512
 check "entries in memory have one, too" is 'j["super"]["max_entries"]' 65536
 check "most of it is data" is 'j["super"]["data_sectors"] * 512 > 1020 << 30' True
 check "extents of 4 MiB" is 'j["super"]["extent_sectors"]' 8192
@@ -200,7 +200,7 @@ refused "extents too small for it" 2 "take 127 MiB of memory; 128 KiB are the le
 check "extents too small: nothing changed" unchanged_head
 check "the smallest that are not" create --force --assume-zero --extent-size 128K
 check "as asked for" is 'j["super"]["extent_sectors"]' 256
-check "a map of 2079 MiB" is '(j["super"]["data_start"] - j["super"]["vmap_start"]) // 2048' 2079
+check "a map of 2080 MiB" is '(j["super"]["data_start"] - j["super"]["vmap_start"]) // 2048' 2080
 check "it has its place, too" map_is_placed
 fresh 8T
 check "more than a million extents" create --assume-zero
