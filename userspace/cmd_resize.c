@@ -67,7 +67,7 @@ static int resize(struct nl *nl, const struct args *a, u64 size)
 		json_object_put(reply);
 		if (err != -ETIMEDOUT)
 			break;
-		snprintf(what, sizeof(what), "node %u makes room", node);
+		snprintf(what, sizeof(what), room ? "node %u makes room" : "node %u is asked", node);
 		progress_show(what, room, size, true);
 	}
 	progress_end();

@@ -80,7 +80,7 @@ static int grow_write_super(struct raftblk_volume *vol, u64 sectors)
 	err = raftblk_lower_read_sync(vol, RAFTBLK_SUPER_SECTOR(vol->super_copy), buf,
 				      RAFTBLK_META_BYTES);
 	if (!err)
-		raftblk_super_set_data_sectors(buf, sectors);
+		err = raftblk_super_set_data_sectors(buf, sectors);
 	for (copy = 0; !err && copy < 2; copy++)
 		err = raftblk_lower_write_sync(vol, RAFTBLK_SUPER_SECTOR(copy), buf,
 					       RAFTBLK_META_BYTES);

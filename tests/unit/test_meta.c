@@ -120,6 +120,18 @@ TEST(super_foreign, "super: foreign, rotten and future ones are told apart")
 	const char *why;
 
 	raftblk_super_encode(&s, &good);
+	/* A larger data area: nothing else changes, and what is rotten does not become good. */
+	d = good;
+	d.reserved[0] = 7;		/* of a later version */
+	d.crc = cpu_to_le32(raftblk_crc_except(&d, sizeof(d), offsetof(typeof(d), crc)));
+	CHECK_EQ(raftblk_super_set_data_sectors(&d, s.data_sectors + 8), 0);
+	CHECK_EQ(raftblk_super_decode(&back, &d, &why), 0);
+	CHECK_EQ(back.data_sectors, s.data_sectors + 8);
+	CHECK_EQ(d.reserved[0], 7);
+	back.data_sectors = s.data_sectors;
+	CHECK(!memcmp(&back, &s, sizeof(s)));
+	d.node_id ^= 1;
+	CHECK_EQ(raftblk_super_set_data_sectors(&d, s.data_sectors), (u64)-EBADMSG);
 	memset(&d, 0, sizeof(d));
 	CHECK_EQ(raftblk_super_decode(&back, &d, &why), (u64)-ENODATA);
 	d = good;
