@@ -35,6 +35,7 @@ struct raftblk_payload {
  * @hold: bit 1 << RAFTBLK_ACT_*: such actions do not complete by themselves
  * @held: those, in order
  * @fail: bit 1 << RAFTBLK_ACT_*: such actions fail with -EIO
+ * @unready: bit 1 << slot: no message can be sent to that member
  * @count: how many actions of each type there were
  * @msg: messages sent to members that are no worlds
  */
@@ -58,7 +59,7 @@ struct world {
 	u8 work[64 << 10];
 	struct raftblk_recovered found;
 
-	u32 hold, fail;
+	u32 hold, fail, unready;
 	struct raftblk_action held[W_HELD];
 	u32 nr_held;
 	u32 count[32];
