@@ -114,6 +114,17 @@ static void test_others(const char *name)
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 4711);
 	refused(nlh, ENOENT, true, "transfer to a stranger");
+	nlh = req(RAFTBLK_CMD_RESIZE);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	refused(nlh, EINVAL, true, "resize to no size");
+	nlh = req(RAFTBLK_CMD_RESIZE);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 1ULL << 63);
+	refused(nlh, EFBIG, true, "resize to 2^63");
+	nlh = req(RAFTBLK_CMD_RESIZE);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 513);
+	refused(nlh, EINVAL, true, "resize to no whole sectors");
 	nlh = req(RAFTBLK_CMD_SET);
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
 	refused(nlh, EINVAL, true, "set nothing");
@@ -229,6 +240,10 @@ static void test_unprivileged(const char *name, const char *dev)
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 1);
 	refused(nlh, EPERM, false, "unprivileged transfer");
+	nlh = req(RAFTBLK_CMD_RESIZE);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 1ULL << 30);
+	refused(nlh, EPERM, false, "unprivileged resize");
 	nlh = req(RAFTBLK_CMD_SET);
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_IO_TIMEOUT, 1);
