@@ -47,35 +47,43 @@ static int refused(const char *name, u64 size, int err, unsigned int node, u64 r
  * An answer comes within some seconds.  Members may take much longer to make room: they are
  * asked again, and go on where they are.
  */
-static int resize(struct nl *nl, const struct args *a, u64 size)
+static int ask_until(struct nl *nl, const struct args *a, u64 size, struct json_object **reply)
 {
-	struct json_object *reply;
-	char what[48], text[16];
 	unsigned int node;
+	char what[48];
 	u64 room;
 	int err;
 
-	for (;;) {
-		err = ask(nl, a, size, &reply);
-		if (err) {
-			progress_end();
-			return fail(code_of(-err), "%s: %s", a->pos[0], nl->error);
-		}
-		err = j_s64(reply, "resize_error");
-		node = j_u64(reply, "resize_member");
-		room = j_u64(reply, "resize_room");
-		json_object_put(reply);
-		if (err != -ETIMEDOUT)
-			break;
+	while (!(err = ask(nl, a, size, reply)) && j_s64(*reply, "resize_error") == -ETIMEDOUT) {
+		node = j_u64(*reply, "resize_member");
+		room = j_u64(*reply, "resize_room");
+		json_object_put(*reply);
 		snprintf(what, sizeof(what), room ? "node %u makes room" : "node %u is asked", node);
 		progress_show(what, room, size, true);
 	}
 	progress_end();
+	return err;
+}
+
+static int resize(struct nl *nl, const struct args *a, u64 size)
+{
+	struct json_object *reply;
+	char text[16];
+	int err = ask_until(nl, a, size, &reply);
+
 	if (err)
-		return refused(a->pos[0], size, err, node, room);
-	printf("%s has %s (%llu bytes)\n", a->pos[0], format_size(size, text),
-	       (unsigned long long)size);
-	return EXIT_OK;
+		return fail(code_of(-err), "%s: %s", a->pos[0], nl->error);
+	if (a->opt[OPT_JSON])
+		puts(json_object_to_json_string_ext(reply, JSON_C_TO_STRING_PRETTY));
+	err = j_s64(reply, "resize_error");
+	if (err)
+		err = refused(a->pos[0], size, err, j_u64(reply, "resize_member"),
+			      j_u64(reply, "resize_room"));
+	else if (!a->opt[OPT_JSON])
+		printf("%s has %s (%llu bytes)\n", a->pos[0], format_size(size, text),
+		       (unsigned long long)size);
+	json_object_put(reply);
+	return err;
 }
 
 int run_resize(const struct args *a)

@@ -69,6 +69,7 @@ static const struct opt member_opts[] = {
 static const struct opt resize_opts[] = {
 	{ OPT_ASSUME_ZERO, "assume-zero", NULL,
 	  "do not zero what is new: it reads as zeros already, on every member", false },
+	{ OPT_JSON, "json", NULL, "the outcome, as JSON", false },
 	OPT_END
 };
 
@@ -179,7 +180,7 @@ const struct verb verbs[] = {
 		.run = run_events,
 		.help =
 		"One JSON object per line: time, type, name and minor of the volume, and what\n"
-		"belongs to the type (node_id, role, term, token, index, error). Type 'lost' says\n"
+		"belongs to the type (node_id, role, term, token, index, size, error). Type 'lost' says\n"
 		"that events came faster than they were read.",
 	},
 	{
