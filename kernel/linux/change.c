@@ -45,8 +45,11 @@ static const char *remote_error(int err)
 	}
 }
 
+/* For what went wrong between the two; else NULL. */
 static const char *ask_error(const struct raftblk_ask *ask, int err)
 {
+	if (err == -ENOMEM || err == -EINTR)
+		return NULL;
 	if (ask->answered)
 		return remote_error(err);
 	if (ask->lost)
@@ -54,18 +57,12 @@ static const char *ask_error(const struct raftblk_ask *ask, int err)
 	return raftblk_ask_error(ask, err) ?: "the member that leads could not be asked";
 }
 
-/* One member is asked.  True: whoever leads by then is to be asked, in a moment. */
-static bool ask_leader(struct raftblk_ask *ask, const struct raftblk_change *c,
-		       struct netlink_ext_ack *extack, int *err)
+/* Is whoever leads by then to be asked, in a moment? */
+static bool ask_again(const struct raftblk_ask *ask, int err)
 {
-	*err = raftblk_ask(ask, extack);
-	/* Asked twice because the first answer was lost: it was done the first time. */
-	if (*err == -ENOENT && ask->answered && ask->lost && c->kind == RAFTBLK_CHANGE_REMOVE)
-		*err = 0;
-	if (!*err || *err == -ENOMEM)
+	if (!err || err == -ENOMEM)
 		return false;
-	return !ask->asked || raftblk_ask_passes(ask, *err) ||
-	       (ask->answered && remote_error(*err));
+	return !ask->asked || raftblk_ask_passes(ask, err) || (ask->answered && remote_error(err));
 }
 
 /* 0 and *leader, or -ENOENT. */
@@ -120,21 +117,24 @@ int raftblk_change(struct raftblk_volume *vol, const struct raftblk_change *c, u
 		.answer_type = RAFTBLK_MSG_CHANGE_RESP,
 	};
 	struct raftblk_member leader;
-	bool again;
+	const char *why;
 	int err;
 
-	*told = false;
 	raftblk_change_encode(c, &body);
 	do {
+		why = NULL;
 		err = change_here(vol, c, ask.deadline, &leader);
 		if (err != -EREMOTE)
-			return err;
+			break;
 		ask.remote = leader.addr;
-		again = ask_leader(&ask, c, extack, &err);
-	} while (again && raftblk_ask_pause(&ask));
-	if (err && ask_error(&ask, err)) {
-		raftblk_extack(extack, ask_error(&ask, err));
-		*told = true;
-	}
+		err = raftblk_ask(&ask, extack);
+		why = ask_error(&ask, err);
+	} while (ask_again(&ask, err) && raftblk_ask_pause(&ask));
+	/* Asked twice because the first answer was lost: it was done the first time. */
+	if (err == -ENOENT && ask.lost && c->kind == RAFTBLK_CHANGE_REMOVE)
+		return 0;
+	*told = err && why;
+	if (*told)
+		raftblk_extack(extack, why);
 	return err;
 }
