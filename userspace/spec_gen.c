@@ -73,11 +73,12 @@ static const char *const spec_event_kind_names[] = {
 	"catchup-source",
 	"catchup-end",
 	"removed",
+	"waits-for-data",
 };
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 14,
+	.nr = 15,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {
@@ -211,6 +212,9 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 	},
 	[RAFTBLK_A_VOLUME_REMOVED] = {
 		.name = "removed", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_VOLUME_WAITS_FOR_DATA] = {
+		.name = "waits_for_data", .type = SPEC_BOOL,
 	},
 };
 
@@ -460,6 +464,9 @@ static const struct spec_attr spec_set_join_attrs[] = {
 	},
 	[RAFTBLK_A_JOIN_LOOK] = {
 		.name = "look", .type = SPEC_FLAG,
+	},
+	[RAFTBLK_A_JOIN_WITNESS] = {
+		.name = "witness", .type = SPEC_FLAG,
 	},
 };
 

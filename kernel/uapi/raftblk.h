@@ -103,6 +103,8 @@ enum raftblk_part {
  *	(index).
  * @RAFTBLK_EVENT_KIND_REMOVED: This member is none any more (index of the configuration it
  *	knows).
+ * @RAFTBLK_EVENT_KIND_WAITS_FOR_DATA: The witness that leads (node-id) no longer has what
+ *	the members with data that are up lack; I/O waits for another member with data.
  */
 enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_UP = 0,
@@ -119,6 +121,7 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_CATCHUP_SOURCE = 11,
 	RAFTBLK_EVENT_KIND_CATCHUP_END = 12,
 	RAFTBLK_EVENT_KIND_REMOVED = 13,
+	RAFTBLK_EVENT_KIND_WAITS_FOR_DATA = 14,
 };
 
 /**
@@ -186,6 +189,9 @@ enum raftblk_event_kind {
  *	(nest)
  * @RAFTBLK_A_VOLUME_REMOVED: 1 if this member was removed from the volume; it does nothing
  *	any more. (u8)
+ * @RAFTBLK_A_VOLUME_WAITS_FOR_DATA: 1 if a witness leads, to no avail: this member is that
+ *	witness, or one with data that lacks what the witness no longer has. I/O waits for
+ *	another member with data. (u8)
  */
 enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PAD = 1,
@@ -231,6 +237,7 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PART,
 	RAFTBLK_A_VOLUME_ADDRESS,
 	RAFTBLK_A_VOLUME_REMOVED,
+	RAFTBLK_A_VOLUME_WAITS_FOR_DATA,
 
 	__RAFTBLK_A_VOLUME_MAX,
 	RAFTBLK_A_VOLUME_MAX = (__RAFTBLK_A_VOLUME_MAX - 1)
@@ -409,6 +416,7 @@ enum raftblk_a_stats {
  *	one is. (u32)
  * @RAFTBLK_A_JOIN_LOOK: Only tell what the volume is like; the machine is not taken in.
  *	(flag)
+ * @RAFTBLK_A_JOIN_WITNESS: It has no data area; it votes and keeps the log. (flag)
  */
 enum raftblk_a_join {
 	RAFTBLK_A_JOIN_PAD = 1,
@@ -428,6 +436,7 @@ enum raftblk_a_join {
 	RAFTBLK_A_JOIN_LEARNER,
 	RAFTBLK_A_JOIN_REPLACES,
 	RAFTBLK_A_JOIN_LOOK,
+	RAFTBLK_A_JOIN_WITNESS,
 
 	__RAFTBLK_A_JOIN_MAX,
 	RAFTBLK_A_JOIN_MAX = (__RAFTBLK_A_JOIN_MAX - 1)
@@ -472,7 +481,8 @@ enum raftblk_a_event {
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
  *	log-size, log-usage, proof, fault, behind, io-timeout, rate-min, rate-max, quorum-reads,
- *	config-index, stats, member, extent-size, catchup, removed. Also as a dump.
+ *	config-index, stats, member, extent-size, catchup, removed, waits-for-data. Also as a
+ *	dump.
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.
@@ -483,10 +493,10 @@ enum raftblk_a_event {
  *	over. Any member can be asked; one that does not lead asks the leader. In: name, minor,
  *	member-change, to, part, address. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
- *	voter by itself, or stays one. Nothing is written here: the caller formats the disk with
- *	what the answer says and brings it up. In: remote, local, uuid, key, incarnation,
- *	learner, replaces, look. Out: name, uuid, node-id, block-size, size, log-size,
- *	extent-size, next-id, member. Needs CAP_NET_ADMIN.
+ *	voter or a witness by itself, or stays one. Nothing is written here: the caller formats
+ *	the disk with what the answer says and brings it up. In: remote, local, uuid, key,
+ *	incarnation, learner, replaces, look, witness. Out: name, uuid, node-id, block-size,
+ *	size, log-size, extent-size, next-id, member. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
  *	node-id, role, term, token, index, error.
  */
