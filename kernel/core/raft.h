@@ -203,6 +203,7 @@ struct raft_mark {
  *	learn of it from the log.  What it is owed lies in peer[config.nr].
  * @lead_since: leader: since when
  * @mark: leader: how far the log reached when, in order, @nr_marks of them; one at least
+ * @mark_at: when it is looked again
  * @holding: told by the replica: owner with the device open for writing
  * @random: state of the generator for election times
  */
@@ -239,6 +240,7 @@ struct raft {
 	u64 lead_since;
 	struct raft_mark mark[RAFT_MARKS];
 	u32 nr_marks;
+	u64 mark_at;
 	bool holding;
 	u64 random;
 

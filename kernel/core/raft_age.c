@@ -10,6 +10,7 @@
 void raft_ages_reset(struct raft *r, u64 now)
 {
 	r->lead_since = now;
+	r->mark_at = now;
 	r->mark[0] = (struct raft_mark){ .index = r->log->last, .at = now };
 	r->nr_marks = 1;
 }
@@ -59,6 +60,9 @@ void raft_ages_note(struct raft *r, u64 now)
 {
 	struct raft_mark *newest = &r->mark[r->nr_marks - 1];
 
+	if (now < r->mark_at)
+		return;
+	r->mark_at = now + r->params.heartbeat_ns / 2;
 	if (newest->index == r->log->last) {
 		newest->at = now;
 		return;

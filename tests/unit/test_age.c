@@ -67,6 +67,18 @@ TEST(age_idle, "age: counts from the write, not from the last one before it")
 	CHECK_EQ(lag(now, 11), 0);
 }
 
+TEST(age_rounds, "age: a leader that is busy notes no more than others")
+{
+	u64 now;
+
+	leader();
+	for (now = 0; now < SEC; now += RAFTBLK_NSEC_PER_MSEC) {
+		ring.last++;
+		raft_ages_note(&r, now);
+	}
+	CHECK(r.nr_marks >= 13 && r.nr_marks <= 15);
+}
+
 TEST(age_level, "age: who keeps up leaves few marks")
 {
 	u64 now;
