@@ -229,6 +229,19 @@ static void missing_voters(struct json_object *vol, bool data, char *list, size_
 	}
 }
 
+static void show_repairs(struct json_object *vol)
+{
+	struct json_object *stats = j_get(vol, "stats");
+	u64 repaired = j_u64(stats, "repaired"), failed = j_u64(stats, "repair_failed");
+
+	if (repaired)
+		hint("%" PRIu64 " blocks of 4 KiB of %s could not be read since it was brought up, "
+		     "and were written anew from other members.", repaired, j_str(vol, "path"));
+	if (failed)
+		hint("%" PRIu64 " blocks of 4 KiB of %s could not be read, and could not be "
+		     "repaired. dmesg says where.", failed, j_str(vol, "path"));
+}
+
 static void show_hints(struct json_object *vol)
 {
 	char missing[1024];
@@ -268,6 +281,7 @@ static void show_hints(struct json_object *vol)
 	if (j_bool(vol, "fenced"))
 		hint("Another node wrote while this one was cut off: whoever has the device open "
 		     "here gets errors until it closes it.");
+	show_repairs(vol);
 }
 
 static void show_catchup(struct json_object *vol, struct history *history)

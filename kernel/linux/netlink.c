@@ -146,6 +146,10 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 		return event_put_u64(skb, RAFTBLK_A_EVENT_INDEX, ev->b);
 	case RAFTBLK_EVENT_FAULT:
 		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a);
+	case RAFTBLK_EVENT_READ_REPAIRED:
+	case RAFTBLK_EVENT_REPAIR_FAILED:
+		return event_put_u64(skb, RAFTBLK_A_EVENT_OFFSET, ev->b << 9) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_BYTES, ev->a << 9);
 	case RAFTBLK_EVENT_BEHIND:
 	case RAFTBLK_EVENT_PROVEN:
 		return 0;
@@ -167,6 +171,8 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_CATCHUP_END] = RAFTBLK_EVENT_KIND_CATCHUP_END,
 	[RAFTBLK_EVENT_REMOVED] = RAFTBLK_EVENT_KIND_REMOVED,
 	[RAFTBLK_EVENT_WAITS_FOR_DATA] = RAFTBLK_EVENT_KIND_WAITS_FOR_DATA,
+	[RAFTBLK_EVENT_READ_REPAIRED] = RAFTBLK_EVENT_KIND_READ_REPAIRED,
+	[RAFTBLK_EVENT_REPAIR_FAILED] = RAFTBLK_EVENT_KIND_REPAIR_FAILED,
 };
 
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)

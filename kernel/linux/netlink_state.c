@@ -237,8 +237,10 @@ static int put_catchup(struct sk_buff *skb, const struct raftblk_replica *rep)
 	return 0;
 }
 
-static int put_stats(struct sk_buff *skb, const struct raftblk_stats *s)
+static int put_stats(struct sk_buff *skb, const struct raftblk_volume *vol)
 {
+	const struct raftblk_repairs *repair = &vol->replica.repair;
+	const struct raftblk_stats *s = &vol->stats;
 	const struct {
 		int attr;
 		u64 value;
@@ -264,6 +266,8 @@ static int put_stats(struct sk_buff *skb, const struct raftblk_stats *s)
 		{ RAFTBLK_A_STATS_FETCH_BYTES, s->fetch_bytes },
 		{ RAFTBLK_A_STATS_SERVES, s->serves },
 		{ RAFTBLK_A_STATS_SERVE_BYTES, s->serve_bytes },
+		{ RAFTBLK_A_STATS_REPAIRED, repair->blocks },
+		{ RAFTBLK_A_STATS_REPAIR_FAILED, repair->failed },
 	};
 	struct nlattr *nest = nla_nest_start(skb, RAFTBLK_A_VOLUME_STATS);
 	u32 i;
@@ -285,7 +289,7 @@ int raftblk_netlink_put_state(struct raftblk_volume *vol, struct sk_buff *skb)
 	u32 i;
 
 	if (put_identity(skb, vol) || put_consensus(skb, rep) || put_log(skb, rep) ||
-	    put_catchup(skb, rep) || put_stats(skb, &vol->stats))
+	    put_catchup(skb, rep) || put_stats(skb, vol))
 		return -EMSGSIZE;
 	for (i = 0; i < rep->raft.config.nr; i++) {
 		if (put_member(skb, vol, i))

@@ -279,6 +279,19 @@ void raftblk_volume_state(struct raftblk_volume *vol, struct raftblk_state *stat
 	spin_unlock_bh(&vol->state_lock);
 }
 
+/* @ev: a sectors of the volume from b on; the device has them at another place. */
+static void tell_repair(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)
+{
+	u64 sector = vol->super.data_start + ev->b;
+
+	if (ev->type == RAFTBLK_EVENT_READ_REPAIRED)
+		vol_warn_ratelimited(vol, "sectors %llu to %llu of %s could not be read, and were written anew from another member\n",
+				     sector, sector + ev->a - 1, vol->path);
+	else
+		vol_err_ratelimited(vol, "sectors %llu to %llu of %s cannot be read, and could not be repaired\n",
+				    sector, sector + ev->a - 1, vol->path);
+}
+
 static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *act)
 {
 	struct raftblk_pending_event ev = {
@@ -320,6 +333,10 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		break;
 	case RAFTBLK_EVENT_CATCHUP_END:
 		vol_info(vol, "has caught up, complete at %llu\n", ev.b);
+		break;
+	case RAFTBLK_EVENT_READ_REPAIRED:
+	case RAFTBLK_EVENT_REPAIR_FAILED:
+		tell_repair(vol, &ev);
 		break;
 	case RAFTBLK_EVENT_FAULT:
 		vol_err(vol, "the member has stopped: error %lld\n", -ev.a);
@@ -396,6 +413,12 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		raftblk_lower_chunk_serve(vol, &act->io);
+		break;
+	case RAFTBLK_ACT_REPAIR_LOOK:
+		raftblk_lower_repair_look(vol, &act->io);
+		break;
+	case RAFTBLK_ACT_REPAIR_WRITE:
+		raftblk_lower_repair_write(vol, &act->io);
 		break;
 	}
 }
