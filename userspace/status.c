@@ -208,7 +208,17 @@ static void hint(const char *fmt, ...)
 	printf("%s\n", color("off"));
 }
 
-/* Voters this machine has no connection to: who they are.  @data: of those with data. */
+/* Not connected, or silent towards the leader: of a machine without power the connection is there
+ * until somebody gives it up.
+ */
+static bool is_missing(struct json_object *vol, struct json_object *m)
+{
+	bool leads = !strcmp(j_str(vol, "role"), "leader");
+
+	return !is_connected(m) || (leads && (!j_get(m, "heard") || j_u64(m, "heard") >= SLOW_MS));
+}
+
+/* Voters that this machine misses: who they are.  @data: of those with data. */
 static void missing_voters(struct json_object *vol, bool data, char *list, size_t size)
 {
 	struct json_object *members = j_get(vol, "members");
@@ -219,7 +229,7 @@ static void missing_voters(struct json_object *vol, bool data, char *list, size_
 		struct json_object *m = json_object_array_get_idx(members, i);
 		struct json_object *addr = j_get(m, "address");
 
-		if (j_bool(m, "self") || is_connected(m) || !strcmp(member_part(m), "learner") ||
+		if (j_bool(m, "self") || !is_missing(vol, m) || !strcmp(member_part(m), "learner") ||
 		    (data && member_has_flag(m, "witness")) || used >= size)
 			continue;
 		used += snprintf(list + used, size - used, "%s%" PRIu64 " (%s%s%s)",

@@ -85,5 +85,9 @@ shows "it waits for data" \
 v['members'][0].update(connected_data=False, last_error=-113)" \
 	'Node 3, a witness, leads: .* is back: node 1 \(10\.0\.0\.1: No route to host\)\.$' \
 	'!begin its log anew'
+shows "the witness that waits knows who is silent" \
+	"$witness; v.update(role='leader', leader=3, waits_for_data=True)
+v['members'][0]['heard'] = 5000; v['members'][1]['heard'] = 80" \
+	'is back: node 1 \(10\.0\.0\.1\)\.$'
 shows "entries lost" 'v["proof"] = 12' 'votes only for a member that cannot lack them'
 end
