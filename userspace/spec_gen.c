@@ -74,12 +74,14 @@ static const char *const spec_event_kind_names[] = {
 	"catchup-end",
 	"removed",
 	"waits-for-data",
+	"read-repaired",
+	"repair-failed",
 	"resized",
 };
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 16,
+	.nr = 18,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {
@@ -339,6 +341,9 @@ static const struct spec_attr spec_set_member_attrs[] = {
 	[RAFTBLK_A_MEMBER_REPLACES] = {
 		.name = "replaces", .type = SPEC_U32,
 	},
+	[RAFTBLK_A_MEMBER_LAG_TIME] = {
+		.name = "lag_time", .type = SPEC_U64,
+	},
 };
 
 const struct spec_set spec_set_member = {
@@ -412,6 +417,12 @@ static const struct spec_attr spec_set_stats_attrs[] = {
 	},
 	[RAFTBLK_A_STATS_SERVE_BYTES] = {
 		.name = "serve_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_REPAIRED] = {
+		.name = "repaired", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_REPAIR_FAILED] = {
+		.name = "repair_failed", .type = SPEC_U64,
 	},
 };
 
@@ -515,6 +526,12 @@ static const struct spec_attr spec_set_event_attrs[] = {
 	},
 	[RAFTBLK_A_EVENT_ERROR] = {
 		.name = "error", .type = SPEC_S32,
+	},
+	[RAFTBLK_A_EVENT_OFFSET] = {
+		.name = "offset", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_EVENT_BYTES] = {
+		.name = "bytes", .type = SPEC_U64,
 	},
 	[RAFTBLK_A_EVENT_SIZE] = {
 		.name = "size", .type = SPEC_U64,

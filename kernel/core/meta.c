@@ -40,6 +40,14 @@ void raftblk_super_encode(const struct raftblk_super *s, void *buf)
 	d->crc = cpu_to_le32(crc_of(d));
 }
 
+void raftblk_super_move(void *buf, const struct raftblk_addr *listen)
+{
+	struct raftblk_disk_super *d = buf;
+
+	raftblk_addr_encode(listen, &d->listen_family, &d->listen_port, d->listen_addr);
+	d->crc = cpu_to_le32(crc_of(d));
+}
+
 int raftblk_super_set_data_sectors(void *buf, u64 sectors)
 {
 	struct raftblk_disk_super *d = buf;

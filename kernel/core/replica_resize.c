@@ -164,11 +164,15 @@ static int members_have_room(struct raftblk_replica *rep, struct raftblk_change 
 	return worst;
 }
 
+/*
+ * In whole blocks, as volumes are made: what is compared and sent at once does not change its
+ * length under somebody who is about to write it.
+ */
 static int resize_check(const struct raftblk_replica *rep, const struct raftblk_change *c)
 {
 	if (c->size > RAFTBLK_SECTOR_MAX)
 		return -EFBIG;
-	if (!c->size || c->size & (rep->super.block_size / 512 - 1))
+	if (!c->size || c->size % RAFTBLK_BLOCK_SECTORS)
 		return -EINVAL;
 	return c->size < rep->size ? -ERANGE : 0;
 }

@@ -36,6 +36,8 @@ enum raftblk_io_kind {
 	RAFTBLK_IO_CHUNK_READ,
 	RAFTBLK_IO_CHUNK_WRITE,
 	RAFTBLK_IO_CHUNK_SERVE,
+	RAFTBLK_IO_REPAIR_LOOK,
+	RAFTBLK_IO_REPAIR_WRITE,
 	RAFTBLK_IO_KINDS,
 };
 
@@ -100,6 +102,8 @@ void raftblk_lower_vmap_write(struct raftblk_volume *vol, u32 block);
 void raftblk_lower_chunk_read(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_chunk_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_chunk_serve(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+void raftblk_lower_repair_look(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+void raftblk_lower_repair_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 /* The device is asked how large it is now, and what is new zeroed; ends in
  * raftblk_replica_grown().
  */

@@ -23,6 +23,8 @@ static const char *refusal(int err)
 		return "the member has stopped after an error";
 	case -ESHUTDOWN:
 		return "the volume is being taken down";
+	case -ENOMEM:
+		return "not enough memory";
 	case -EINTR:
 		return "interrupted; it may come about all the same";
 	default:
@@ -72,14 +74,18 @@ static const char *member_refusal(int err)
 	}
 }
 
-static int change(struct raftblk_volume *vol, struct raftblk_change *c,
-		  struct genl_info *info, const char *(*why)(int err))
+static int change(struct genl_info *info, struct raftblk_change *c,
+		  const char *(*why)(int err))
 {
-	bool unheard;
+	struct raftblk_volume *vol = raftblk_netlink_volume(info);
+	bool told;
 	int err;
 
-	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &unheard);
-	if (err && !unheard && !c->who)
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &told);
+	raftblk_volume_put(vol);
+	if (err && !told && !c->who)
 		raftblk_extack(info->extack, why(err));
 	/* For -EINTR netlink would send no answer at all. */
 	return err == -EINTR ? -ECANCELED : err;
@@ -88,20 +94,13 @@ static int change(struct raftblk_volume *vol, struct raftblk_change *c,
 int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_TRANSFER };
-	struct raftblk_volume *vol;
-	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, RAFTBLK_A_VOLUME_TO)) {
 		GENL_SET_ERR_MSG(info, "to which member? its node id is missing");
 		return -EINVAL;
 	}
-	vol = raftblk_netlink_volume(info);
-	if (IS_ERR(vol))
-		return PTR_ERR(vol);
 	c.to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
-	err = change(vol, &c, info, transfer_refusal);
-	raftblk_volume_put(vol);
-	return err;
+	return change(info, &c, transfer_refusal);
 }
 
 /* What is to be set: one thing at least. */
@@ -144,18 +143,9 @@ static int member_request(struct genl_info *info, struct raftblk_change *c)
 int raftblk_nl_member_doit(struct sk_buff *req, struct genl_info *info)
 {
 	struct raftblk_change c = {};
-	struct raftblk_volume *vol;
-	int err;
+	int err = member_request(info, &c);
 
-	err = member_request(info, &c);
-	if (err)
-		return err;
-	vol = raftblk_netlink_volume(info);
-	if (IS_ERR(vol))
-		return PTR_ERR(vol);
-	err = change(vol, &c, info, member_refusal);
-	raftblk_volume_put(vol);
-	return err;
+	return err ?: change(info, &c, member_refusal);
 }
 
 /* Size */
@@ -167,7 +157,7 @@ static const char *resize_refusal(int err)
 	case -EFBIG:
 		return "no volume can be as large as that";
 	case -EINVAL:
-		return "the size is no multiple of the volume's block size";
+		return "the size is no multiple of 4 KiB";
 	case -ERANGE:
 		return "the volume is larger than that, and cannot shrink: it would lose what lies behind the new end";
 	case -EINPROGRESS:
@@ -212,36 +202,22 @@ static int resize_reply(struct sk_buff *skb, const struct raftblk_change *c, int
 				 RAFTBLK_A_VOLUME_PAD);
 }
 
-static int resize_and_reply(struct raftblk_volume *vol, struct raftblk_change *c,
-			    struct genl_info *info)
-{
-	struct sk_buff *skb;
-	void *hdr;
-	int err;
-
-	/* Before it is done: afterwards a failure would be a lie. */
-	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_RESIZE, &hdr);
-	if (!skb)
-		return -ENOMEM;
-	err = change(vol, c, info, resize_refusal);
-	if (!err || c->who)
-		err = resize_reply(skb, c, err);
-	return raftblk_netlink_reply_send(skb, hdr, info, err);
-}
-
 int raftblk_nl_resize_doit(struct sk_buff *req, struct genl_info *info)
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_RESIZE };
-	struct raftblk_volume *vol;
+	struct sk_buff *skb;
+	void *hdr;
 	int err;
 
 	err = resize_request(info, &c);
 	if (err)
 		return err;
-	vol = raftblk_netlink_volume(info);
-	if (IS_ERR(vol))
-		return PTR_ERR(vol);
-	err = resize_and_reply(vol, &c, info);
-	raftblk_volume_put(vol);
-	return err;
+	/* Before it is done: afterwards a failure would be a lie. */
+	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_RESIZE, &hdr);
+	if (!skb)
+		return -ENOMEM;
+	err = change(info, &c, resize_refusal);
+	if (!err || c.who)
+		err = resize_reply(skb, &c, err);
+	return raftblk_netlink_reply_send(skb, hdr, info, err);
 }

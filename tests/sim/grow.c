@@ -81,17 +81,20 @@ void node_grow(struct node *n, u64 sectors)
 
 /* ---- the nemesis ---- */
 
+/* Mostly a little larger, in whole blocks; now and then something that is refused. */
 static u64 some_size(const struct node *n)
 {
-	u32 b = sim.set.block_sectors;
+	u32 b = RAFTBLK_BLOCK_SECTORS;
 	u64 room = (sim.set.volume_max - n->rep.size) / b;
-	u64 few = rnd_range(1, 12);
+	u64 few = rnd_range(1, 3);
 
 	switch (rnd(10)) {
 	case 0:
 		return n->rep.size - b * rnd(2);
 	case 1:
 		return room ? n->rep.size + b * rnd(room) + b : RAFTBLK_SECTOR_MAX + b;
+	case 2:
+		return n->rep.size + 1;
 	default:
 		return n->rep.size + b * min(room, few);
 	}

@@ -2,7 +2,7 @@
 /* A volume grows: who has to have room before, and from when on it is larger. */
 #include "replica_world.h"
 
-#define LARGER	(W_VOLUME + 100)
+#define LARGER	(W_VOLUME + 104)
 
 static struct raftblk_change resize_to(u64 sectors)
 {
@@ -70,7 +70,6 @@ REPLICA_TEST(resize_bad, "it does not shrink, nor take a size that makes no sens
 {
 	start_all(3);
 	lead(W1);
-	W1->rep.super.block_size = 4096;
 	check(resize_now(W1, W_VOLUME - 8) == -ERANGE);
 	check(resize_now(W1, W_VOLUME + 1) == -EINVAL);
 	check(resize_now(W1, 0) == -EINVAL);
@@ -111,7 +110,7 @@ REPLICA_TEST(resize_away, "one that is away is named: what it had before does no
 
 	start_all(3);
 	lead(W1);
-	check(resize_now(W1, W_VOLUME + 10) == 0);
+	check(resize_now(W1, W_VOLUME + 16) == 0);
 	world_crash(W3);
 	pass(2000);
 	check(change_now(W1, &c) == -EHOSTDOWN && c.who == 3);
@@ -163,7 +162,7 @@ REPLICA_TEST(resize_late, "who makes room for longer than somebody waits has it 
 
 REPLICA_TEST(resize_two, "one size at a time")
 {
-	struct raftblk_change a = resize_to(LARGER), b = resize_to(LARGER + 1), c = resize_to(LARGER);
+	struct raftblk_change a = resize_to(LARGER), b = resize_to(LARGER + 8), c = resize_to(LARGER);
 
 	start_all(3);
 	lead(W1);
@@ -271,5 +270,5 @@ REPLICA_TEST(resize_join, "nobody joins while the new size is not decided")
 	pass(300);
 	check(!r.status && W1->rep.size == LARGER && W1->rep.raft.config.nr == 3);
 	/* It has not said that it has room, so there is none. */
-	check(resize_now(W1, LARGER + 1) == -EHOSTDOWN);
+	check(resize_now(W1, LARGER + 8) == -EHOSTDOWN);
 }
