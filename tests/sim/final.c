@@ -156,6 +156,40 @@ static void read_all(struct node *n)
 	node_run(n);
 }
 
+static struct node *verifier;
+
+static bool verify_ended(void)
+{
+	return verifier->rep.verify.state == RAFTBLK_VERIFY_OFF;
+}
+
+/* Whatever has flipped is found and mended, and then nothing is found any more. */
+static void verify_all(void)
+{
+	u32 turn;
+
+	for (turn = 0; turn < 2; turn++) {
+		const struct raftblk_verify *v;
+
+		for_each_node(verifier)
+			if (verifier->up && raft_leads(&verifier->rep.raft))
+				break;
+		must(verifier < node + sim.set.nodes, "nobody leads");
+		if (!verify_ended())
+			raftblk_replica_verify_stop(&verifier->rep, node_now(verifier));
+		faults_verify(verifier, !turn);
+		node_run(verifier);
+		must(sim_step_until(verify_ended), "verify does not end");
+		v = &verifier->rep.verify;
+		if (v->status || v->skipped || v->left_out || v->differ != v->mended ||
+		    (turn && v->differ))
+			sim_fail("node %u: verify %u ends with %d, %llu blocks differ, %llu mended, %llu chunks skipped, %llu in part",
+				 verifier->id, turn, v->status, (unsigned long long)v->differ,
+				 (unsigned long long)v->mended, (unsigned long long)v->skipped,
+				 (unsigned long long)v->left_out);
+	}
+}
+
 static void write_and_read(void)
 {
 	struct node *n;
@@ -297,7 +331,7 @@ static void majority_alone(void)
 		scarred |= n->scarred;
 	}
 	if (sim.set.params.catchup && sim.set.initial == sim.set.nodes && sim.set.nodes >= 3 &&
-	    !sim.set.roles && !sim.set.members && !sim.set.lse && !scarred &&
+	    !sim.set.roles && !sim.set.members && !sim.set.lse && !sim.set.verify && !scarred &&
 	    leave_out((sim.set.nodes - 1) / 2)) {
 		if (incomplete)
 			COUNT(last_complete);
@@ -325,6 +359,8 @@ void final_run(void)
 			return;
 		must(false, "the members do not converge");
 	}
+	if (sim.set.verify)
+		verify_all();
 	write_and_read();
 	must(sim_step_until(of_one_mind), "the members do not converge after the last write");
 	check_everything();
