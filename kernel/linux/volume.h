@@ -157,6 +157,8 @@ struct raftblk_volume {
 	pr_warn("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_err_ratelimited(vol, fmt, ...) \
 	pr_err_ratelimited("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
+#define vol_warn_ratelimited(vol, fmt, ...) \
+	pr_warn_ratelimited("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_dbg(vol, fmt, ...) \
 	pr_debug("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_info(vol, fmt, ...) \

@@ -285,14 +285,14 @@ static void tell_repair(struct raftblk_volume *vol, const struct raftblk_pending
 	u64 sector = vol->super.data_start + ev->b;
 
 	if (ev->type == RAFTBLK_EVENT_READ_REPAIRED)
-		vol_warn(vol, "sectors %llu to %llu of %s could not be read, and were written anew from another member\n",
-			 sector, sector + ev->a - 1, vol->path);
+		vol_warn_ratelimited(vol, "sectors %llu to %llu of %s could not be read, and were written anew from another member\n",
+				     sector, sector + ev->a - 1, vol->path);
 	else if (ev->type == RAFTBLK_EVENT_MENDED)
 		vol_warn_ratelimited(vol, "sectors %llu to %llu of %s were other than on a majority, and were written anew\n",
 				     sector, sector + ev->a - 1, vol->path);
 	else
-		vol_err(vol, "sectors %llu to %llu of %s cannot be read, and could not be repaired\n",
-			sector, sector + ev->a - 1, vol->path);
+		vol_err_ratelimited(vol, "sectors %llu to %llu of %s cannot be read, and could not be repaired\n",
+				    sector, sector + ev->a - 1, vol->path);
 }
 
 static void tell_verify(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)
