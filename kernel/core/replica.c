@@ -243,6 +243,7 @@ static void end_all(struct raftblk_replica *rep, int status)
 	raftblk_replica_proposed_end(rep, status);
 	raftblk_replica_opens_end(rep, status, 0);
 	raftblk_replica_changes_end(rep, status);
+	raftblk_verify_end(rep, status);
 	rep->raft.holding = false;
 	rep->busy = true;
 }

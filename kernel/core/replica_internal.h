@@ -179,6 +179,7 @@ void raftblk_repair_mend(struct raftblk_replica *rep, u32 leader, u64 ctx, u64 c
 			 u32 source);
 
 /* replica_verify.c */
+void raftblk_verify_end(struct raftblk_replica *rep, int status);
 void raftblk_verify_step(struct raftblk_replica *rep);
 void raftblk_verify_take(struct raftblk_replica *rep, u32 slot, u64 ctx, u64 chunk, int status,
 			 const u64 *hash);

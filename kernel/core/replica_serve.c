@@ -89,6 +89,9 @@ static void serve_begin(struct raftblk_replica *rep, struct raftblk_serve *s, u3
 	s->until = rep->now + raftblk_catchup_patience(rep) / 2;
 }
 
+/* A question that was so long on its way is not worth a walk along the log. */
+#define PAST_MAX	4096
+
 /* Was an entry above @index that touches the chunk handed out for apply? */
 static bool is_past(struct raftblk_replica *rep, u64 chunk, u64 index)
 {
@@ -100,6 +103,8 @@ static bool is_past(struct raftblk_replica *rep, u64 chunk, u64 index)
 #endif
 	if (raftblk_vmap_chunk_version(rep->vmap, chunk) <= index)
 		return false;
+	if (rep->apply_next - 1 > index + PAST_MAX)
+		return true;
 	for (i = rep->apply_next - 1; i > index; i--) {
 		e = raftblk_log_entry(&rep->log, i);
 		if (!e || (raftblk_entry_is_data(e) && raftblk_chunk_overlaps(rep, chunk, e)))

@@ -85,12 +85,15 @@ int raftblk_replica_verify(struct raftblk_replica *rep, u64 now, bool repair)
 			return -EBUSY;
 	memset(v, 0, sizeof(*v));
 	v->repair = repair;
+	v->ctx = ++rep->catchup.ctx;
 	chunk_begin(v, 0, now);
 	return 0;
 }
 
-static void verify_end(struct raftblk_replica *rep, int status)
+void raftblk_verify_end(struct raftblk_replica *rep, int status)
 {
+	if (rep->verify.state == RAFTBLK_VERIFY_OFF)
+		return;
 	rep->verify.state = RAFTBLK_VERIFY_OFF;
 	rep->verify.status = status;
 	raftblk_replica_event3(rep, RAFTBLK_EVENT_VERIFY_END, status, rep->verify.differ,
@@ -103,7 +106,7 @@ int raftblk_replica_verify_stop(struct raftblk_replica *rep, u64 now)
 	rep->busy = true;
 	if (rep->verify.state == RAFTBLK_VERIFY_OFF)
 		return -ENOENT;
-	verify_end(rep, -ECANCELED);
+	raftblk_verify_end(rep, -ECANCELED);
 	return 0;
 }
 
@@ -171,6 +174,7 @@ static void verify_ask(struct raftblk_replica *rep)
 	v->answered = 0;
 	v->state = RAFTBLK_VERIFY_ASKED;
 	v->until = rep->now + raftblk_catchup_patience(rep);
+	rep->busy = true;
 	raftblk_serve_pace(rep, v->chunk);
 	if (!raftblk_serve_hash(rep, rep->raft.id, v->ctx, v->chunk, v->index))
 		verify_retry(rep);
@@ -438,7 +442,7 @@ void raftblk_verify_step(struct raftblk_replica *rep)
 	if (v->state == RAFTBLK_VERIFY_OFF)
 		return;
 	if (!raft_leads(&rep->raft)) {
-		verify_end(rep, -EREMOTE);
+		raftblk_verify_end(rep, -EREMOTE);
 		return;
 	}
 	if (v->state == RAFTBLK_VERIFY_ASKED) {
@@ -450,7 +454,7 @@ void raftblk_verify_step(struct raftblk_replica *rep)
 	if (v->state == RAFTBLK_VERIFY_MENDING)
 		mending_step(rep);
 	if (v->chunk >= raftblk_chunk_count(rep))
-		verify_end(rep, 0);
+		raftblk_verify_end(rep, 0);
 	else if (v->state == RAFTBLK_VERIFY_NEXT && rep->now >= v->at &&
 		 rep->now >= raftblk_serve_pace_at(rep))
 		verify_ask(rep);

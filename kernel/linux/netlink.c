@@ -426,10 +426,7 @@ int raftblk_nl_set_doit(struct sk_buff *req, struct genl_info *info)
 
 /* Verify */
 
-/**
- * struct verify_call - what the worker is to do
- * @stop, @repair: see the specification
- */
+/* What the worker is to do; see the specification. */
 struct verify_call {
 	bool stop;
 	bool repair;
