@@ -45,6 +45,19 @@ static int move(const char *path, const char *text)
 	return ret;
 }
 
+static void show_up(struct nl *nl, const char *name, u32 minor)
+{
+	struct json_object *all = NULL;
+
+	if (!nl_get(nl, name, &all) &&
+	    member_has_flag(member_self(json_object_array_get_idx(all, 0)), "witness"))
+		printf("the witness of volume '%s' on this machine is up; the device is opened on "
+		       "members with data\n", name);
+	else
+		printf("volume '%s' is up as /dev/raftblk%u\n", name, minor);
+	json_object_put(all);
+}
+
 int run_up(const struct args *a)
 {
 	char name[32];
@@ -59,7 +72,7 @@ int run_up(const struct args *a)
 	if (!ret)
 		ret = member_up(&nl, a->pos[0], name, &minor);
 	if (!ret)
-		printf("volume '%s' is up as /dev/raftblk%u\n", name, minor);
+		show_up(&nl, name, minor);
 	nl_close(&nl);
 	return ret;
 }

@@ -135,8 +135,13 @@ static void show_created(const char *name, u32 minor, const struct raftblk_super
 {
 	char size[16];
 
-	printf("volume '%s' is up as /dev/raftblk%u: %s, node %u\n", name, minor,
-	       format_size(s->volume_sectors * 512, size), s->node_id);
+	format_size(s->volume_sectors * 512, size);
+	if (s->data_sectors)
+		printf("volume '%s' is up as /dev/raftblk%u: %s, node %u\n", name, minor, size,
+		       s->node_id);
+	else
+		printf("this machine is a witness of volume '%s': %s, node %u; the device is opened "
+		       "on members with data\n", name, size, s->node_id);
 }
 
 static int create_format(struct device *dev, const struct args *a, struct raftblk_super *s,
@@ -181,6 +186,9 @@ int run_create(const struct args *a)
 
 	if (why)
 		return fail(EXIT_USAGE, "'%s': %s", a->pos[0], why);
+	if (a->opt[OPT_ROLE] && strcmp(a->opt[OPT_ROLE], "voter"))
+		return fail(EXIT_USAGE, "--role %s: the first member of a volume votes and has data; "
+			    "'raftblk join' makes others", a->opt[OPT_ROLE]);
 	ret = member_parse_addr("--addr", a->opt[OPT_ADDR], &s.listen);
 	if (!ret)
 		ret = parse_block_size(a->opt[OPT_BLOCK_SIZE], &req.block_size);
@@ -219,9 +227,9 @@ err_close:
 	return ret;
 }
 
-static bool wants_learner(const struct args *a)
+static bool wants_role(const struct args *a, const char *role)
 {
-	return a->opt[OPT_ROLE] && !strcmp(a->opt[OPT_ROLE], "learner");
+	return a->opt[OPT_ROLE] && !strcmp(a->opt[OPT_ROLE], role);
 }
 
 /* A line from a file or standard input; from a terminal without echo. */
@@ -294,11 +302,13 @@ static int answer_config(struct json_object *answer, struct raftblk_config *conf
  * struct join - what is asked of the cluster
  * @remote: any member
  * @learner: to stay one
+ * @witness: without a data area
  * @replaces: node id of the member whose place is to be taken, or 0
  */
 struct join {
 	struct raftblk_addr remote;
 	bool learner;
+	bool witness;
 	u32 replaces;
 };
 
@@ -317,6 +327,8 @@ static int ask_cluster(struct nl *nl, const struct join *join, const struct raft
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_INCARNATION, sizeof(s->incarnation), s->incarnation);
 	if (join->learner)
 		mnl_attr_put(nlh, RAFTBLK_A_JOIN_LEARNER, 0, NULL);
+	if (join->witness)
+		mnl_attr_put(nlh, RAFTBLK_A_JOIN_WITNESS, 0, NULL);
 	if (join->replaces)
 		mnl_attr_put_u32(nlh, RAFTBLK_A_JOIN_REPLACES, join->replaces);
 	if (look)
@@ -328,8 +340,17 @@ static int ask_cluster(struct nl *nl, const struct join *join, const struct raft
 	return EXIT_OK;
 }
 
+/* Who takes the place of another becomes what that one is. */
+static void take_kind(const struct raftblk_config *config, struct join *join)
+{
+	int old = raftblk_config_find(config, join->replaces);
+
+	if (old >= 0)
+		join->witness = !raftblk_member_has_data(&config->member[old]);
+}
+
 /* What the cluster answered becomes this member's superblock, if the device is large enough. */
-static int take_answer(struct json_object *answer, const struct device *dev,
+static int take_answer(struct json_object *answer, const struct device *dev, struct join *join,
 		       struct raftblk_super *s, struct raftblk_config *config)
 {
 	struct layout_request req = {
@@ -345,6 +366,8 @@ static int take_answer(struct json_object *answer, const struct device *dev,
 		ret = fail(EXIT_ERROR, "the cluster's answer is malformed");
 	if (ret)
 		return ret;
+	take_kind(config, join);
+	req.witness = join->witness;
 	snprintf(s->name, sizeof(s->name), "%s", j_str(answer, "name"));
 	s->node_id = j_u64(answer, "node_id");
 	return format_layout(dev, &req, s);
@@ -364,10 +387,10 @@ static int join_up(struct nl *nl, const struct args *a, const struct raftblk_sup
 	show_created(s->name, minor, s);
 	if (a->opt[OPT_NO_WAIT])
 		return EXIT_OK;
-	return member_wait_joined(nl, s->name, wants_learner(a));
+	return member_wait_joined(nl, s->name, wants_role(a, "learner"));
 }
 
-static int join_ask(struct nl *nl, const struct device *dev, const struct join *join, bool look,
+static int join_ask(struct nl *nl, const struct device *dev, struct join *join, bool look,
 		    struct raftblk_super *s, struct raftblk_config *config)
 {
 	struct json_object *answer;
@@ -375,7 +398,7 @@ static int join_ask(struct nl *nl, const struct device *dev, const struct join *
 
 	if (ret)
 		return ret;
-	ret = take_answer(answer, dev, s, config);
+	ret = take_answer(answer, dev, join, s, config);
 	json_object_put(answer);
 	return ret;
 }
@@ -384,7 +407,7 @@ static int join_ask(struct nl *nl, const struct device *dev, const struct join *
  * count a member that could not hold the volume.
  */
 static int join_device(struct nl *nl, struct device *dev, const struct args *a,
-		       const struct join *join, struct raftblk_super *s)
+		       struct join *join, struct raftblk_super *s)
 {
 	struct raftblk_config config;
 	int ret;
@@ -403,9 +426,11 @@ static int join_args(const struct args *a, struct join *join, struct raftblk_sup
 	struct token t;
 	int ret;
 
-	join->learner = wants_learner(a);
-	if (a->opt[OPT_ROLE] && strcmp(a->opt[OPT_ROLE], "voter") && !wants_learner(a))
-		return fail(EXIT_USAGE, "--role is voter or learner, not '%s'", a->opt[OPT_ROLE]);
+	join->learner = wants_role(a, "learner");
+	join->witness = wants_role(a, "witness");
+	if (a->opt[OPT_ROLE] && !wants_role(a, "voter") && !join->learner && !join->witness)
+		return fail(EXIT_USAGE, "--role is voter, learner or witness, not '%s'",
+			    a->opt[OPT_ROLE]);
 	if (a->opt[OPT_TOKEN] && a->opt[OPT_TOKEN_FILE])
 		return fail(EXIT_USAGE, "--token or --token-file, not both");
 	if (a->opt[OPT_REPLACE] && a->opt[OPT_ROLE])
@@ -440,7 +465,7 @@ int run_join(const struct args *a)
 		ret = open_blank(&dev, a->pos[1], a->opt[OPT_FORCE]);
 	if (ret)
 		return ret;
-	ret = format_check_least(&dev);
+	ret = format_check_least(&dev, join.witness || join.replaces);
 	if (!ret)
 		ret = member_check_local(&s.listen);
 	if (!ret)

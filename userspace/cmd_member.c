@@ -127,6 +127,7 @@ static int member_list(struct nl *nl, const struct request *q)
 /* What to run on the new machine: a whole line but for what only that one knows. */
 static int show_join(struct nl *nl, const struct request *q, struct json_object *vol)
 {
+	const char *role = q->a->opt[OPT_ROLE];
 	char token[TOKEN_TEXT], addr[ADDRESS_TEXT];
 	struct raftblk_addr self;
 	int ret;
@@ -138,6 +139,8 @@ static int show_join(struct nl *nl, const struct request *q, struct json_object 
 	if (ret)
 		return ret;
 	printf("raftblk join %s DEVICE --addr ADDRESS", address_format(&self, addr));
+	if (role && strcmp(role, "voter"))
+		printf(" --role %s", role);
 	if (q->node)
 		printf(" --replace %u", q->node);
 	printf(" --token %s\n", token);
@@ -237,6 +240,20 @@ static const struct action *find_action(const char *name)
 	return NULL;
 }
 
+static int check_role(const char *role, const struct action *act)
+{
+	bool set = act->run == member_set;
+
+	if (!set && strcmp(act->name, "add"))
+		return fail(EXIT_USAGE, "--role belongs to 'raftblk member add' and 'set'");
+	if (!strcmp(role, "voter") || !strcmp(role, "learner"))
+		return EXIT_OK;
+	if (strcmp(role, "witness"))
+		return fail(EXIT_USAGE, "--role is voter, learner or witness, not '%s'", role);
+	return set ? fail(EXIT_USAGE, "a member does not become a witness, nor does a witness get "
+			  "data; 'raftblk join --role witness' makes one") : EXIT_OK;
+}
+
 static int parse(const struct args *a, const struct action *act, struct request *q)
 {
 	const char *role = a->opt[OPT_ROLE];
@@ -247,14 +264,14 @@ static int parse(const struct args *a, const struct action *act, struct request 
 	if (act->node != (a->nr_pos == 3))
 		return fail(EXIT_USAGE, act->node ? "which member? 'raftblk member %s NAME NODE'" :
 			    "'raftblk member %s NAME' takes no more", act->name);
-	if (!set && (role || a->opt[OPT_ADDR]))
-		return fail(EXIT_USAGE, "--role and --addr belong to 'raftblk member set'");
+	if (!set && a->opt[OPT_ADDR])
+		return fail(EXIT_USAGE, "--addr belongs to 'raftblk member set'");
 	if (a->opt[OPT_JSON] && act->run != member_list)
 		return fail(EXIT_USAGE, "--json belongs to 'raftblk member list'");
 	if (set && !role && !a->opt[OPT_ADDR])
 		return fail(EXIT_USAGE, "set what? --role or --addr is needed");
-	if (role && strcmp(role, "voter") && strcmp(role, "learner"))
-		return fail(EXIT_USAGE, "--role is voter or learner, not '%s'", role);
+	if (role && check_role(role, act))
+		return EXIT_USAGE;
 	if (a->opt[OPT_ADDR] && member_parse_addr("--addr", a->opt[OPT_ADDR], &q->addr))
 		return EXIT_USAGE;
 	return act->node ? member_parse_id(a->pos[2], &q->node) : EXIT_OK;

@@ -8,7 +8,8 @@
 #define MIB		(1ULL << 20)
 #define HEAD_BYTES	(RAFTBLK_RING_START * 512ULL)	/* all metadata lies below */
 #define RING_DEFAULT_MIN	(16 * MIB)
-#define RING_DEFAULT_MAX	(1024 * MIB)
+#define RING_DEFAULT_MAX	(512 * MIB)	/* so that a witness gets by with 256 MiB */
+#define RING_WITNESS_MAX	(1024 * MIB)	/* all of it is read at each start */
 #define EXTENT_DEFAULT	(4 * MIB)
 #define EXTENTS_DEFAULT_MAX	(1U << 20)
 
@@ -58,11 +59,12 @@ static int refuse_small(const struct device *dev, u64 need)
 		    format_size(dev->bytes, have), format_size(need, want));
 }
 
-int format_check_least(const struct device *dev)
+int format_check_least(const struct device *dev, bool witness)
 {
-	u64 least = HEAD_BYTES + FORMAT_RING_MIN + FORMAT_DATA_MIN +
-		    map_bytes(FORMAT_DATA_MIN, EXTENT_DEFAULT);
+	u64 least = HEAD_BYTES + FORMAT_RING_MIN;
 
+	if (!witness)
+		least += FORMAT_DATA_MIN + map_bytes(FORMAT_DATA_MIN, EXTENT_DEFAULT);
 	return dev->bytes < least ? refuse_small(dev, least) : EXIT_OK;
 }
 
@@ -135,27 +137,60 @@ static void choose_volume(const struct device *dev, const struct layout_request 
 		l->volume -= l->map;
 }
 
+/*
+ * What the others have not committed yet, a quarter of their log at most, has to fit into a
+ * witness's, and some that it keeps for a member that is away.
+ */
+static int choose_witness(const struct device *dev, const struct layout_request *req,
+			  struct layout *l)
+{
+	char have[16], want[16];
+	int ret = format_check_least(dev, true);
+
+	if (ret)
+		return ret;
+	if (dev->bytes < req->ring / 2)
+		return fail(EXIT_ERROR, "%s is too small: it has %s, and a witness needs half of "
+			    "what the volume's log has, %s", dev->path,
+			    format_size(dev->bytes, have), format_size(req->ring / 2, want));
+	l->ring = round_down(dev->bytes - HEAD_BYTES, MIB);
+	l->ring = min(l->ring, max(RING_WITNESS_MAX, round_down(req->ring, MIB)));
+	l->volume = req->volume;
+	l->extent = req->extent;
+	return EXIT_OK;
+}
+
+static int choose_layout(const struct device *dev, const struct layout_request *req,
+			 struct layout *l)
+{
+	int ret = check_request(req);
+
+	if (ret)
+		return ret;
+	if (req->witness)
+		return choose_witness(dev, req, l);
+	ret = choose_ring(dev, req, l);
+	if (ret)
+		return ret;
+	choose_volume(dev, req, l);
+	return check_extent(l);
+}
+
 int format_layout(const struct device *dev, const struct layout_request *req,
 		  struct raftblk_super *s)
 {
 	struct layout l = { 0 };
-	int ret = check_request(req);
+	int ret = choose_layout(dev, req, &l);
 
-	if (!ret)
-		ret = choose_ring(dev, req, &l);
-	if (ret)
-		return ret;
-	choose_volume(dev, req, &l);
-	ret = check_extent(&l);
 	if (ret)
 		return ret;
 	s->block_size = req->block_size;
 	s->log_align = min(max(dev->physical, 512U), 4096U);
 	s->ring_start = RAFTBLK_RING_START;
 	s->ring_sectors = l.ring / 512;
-	s->vmap_start = s->ring_start + s->ring_sectors;
-	s->data_start = s->vmap_start + l.map / 512;
-	s->data_sectors = l.volume / 512;
+	s->vmap_start = req->witness ? 0 : s->ring_start + s->ring_sectors;
+	s->data_start = s->ring_start + s->ring_sectors + l.map / 512;
+	s->data_sectors = req->witness ? 0 : l.volume / 512;
 	s->volume_sectors = l.volume / 512;
 	s->max_entries = entries_for(s->ring_sectors);
 	s->extent_sectors = l.extent / 512;
@@ -172,7 +207,8 @@ static int format_error(const struct device *dev, int err)
 int format_device(const struct device *dev, const struct raftblk_super *s, bool assume_zero)
 {
 	u64 data_end = (s->data_start + s->data_sectors) * 512;
-	u64 tail = min(dev->bytes - data_end, MIB);
+	/* No data area is zeroed up to the end of a witness's device. */
+	u64 tail = s->data_sectors ? min(dev->bytes - data_end, MIB) : MIB;
 	int err;
 
 	/* First of all: an older superblock must not outlive what it describes. */
@@ -187,10 +223,10 @@ int format_device(const struct device *dev, const struct raftblk_super *s, bool 
 	 * of the map do as well, but there one that is neither zeros nor good is taken
 	 * for one that was torn.
 	 */
-	if (!err)
+	if (!err && s->vmap_start)
 		err = device_zero(dev, s->vmap_start * 512, (s->data_start - s->vmap_start) * 512,
 				  NULL);
-	if (!err && !assume_zero)
+	if (!err && s->data_sectors && !assume_zero)
 		err = device_zero(dev, s->data_start * 512, s->data_sectors * 512,
 				  "zeroing the data area");
 	if (!err)
@@ -202,7 +238,7 @@ int format_finish(const struct device *dev, const struct raftblk_super *s,
 		  const struct raftblk_config *config)
 {
 	struct raftblk_ckpt ckpt = {
-		.flags = s->vmap_start ? RAFTBLK_CKPT_F_VMAP : 0,
+		.flags = RAFTBLK_CKPT_F_VMAP,	/* a witness's has no extents */
 		.volume_sectors = s->volume_sectors,
 		.config = *config,
 	};

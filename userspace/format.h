@@ -18,6 +18,7 @@
  * @ring_is_hint: take another one where it does not fit
  * @block_size: 512 or 4096
  * @extent: size of an extent in bytes
+ * @witness: the member has no data area; the other sizes are the volume's
  */
 struct layout_request {
 	u64 volume;
@@ -25,6 +26,7 @@ struct layout_request {
 	bool ring_is_hint;
 	u32 block_size;
 	u32 extent;
+	bool witness;
 };
 
 /**
@@ -33,15 +35,18 @@ struct layout_request {
  *
  * The data area is exactly as large as the volume: everything in it is zeroed,
  * so no member can ever show old bytes where nothing was written.  It begins at a
- * whole MiB, behind the version map.
+ * whole MiB, behind the version map.  A witness has neither; its ring is as large as the
+ * device lets it be, within reason.
  *
  * Return: EXIT_OK or an exit code; then it has been said what does not fit.
  */
 int format_layout(const struct device *dev, const struct layout_request *req,
 		  struct raftblk_super *s);
 
-/* Is the device large enough for the smallest of volumes?  EXIT_OK or an exit code. */
-int format_check_least(const struct device *dev);
+/* Is the device large enough for the smallest of volumes, or its witness?  EXIT_OK or an exit
+ * code.
+ */
+int format_check_least(const struct device *dev, bool witness);
 
 /**
  * format_device() - write everything but what makes it a member

@@ -73,6 +73,7 @@ static const char *const spec_event_kind_names[] = {
 	"catchup-source",
 	"catchup-end",
 	"removed",
+	"waits-for-data",
 	"read-repaired",
 	"repair-failed",
 	"verify-differs",
@@ -82,7 +83,7 @@ static const char *const spec_event_kind_names[] = {
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 19,
+	.nr = 20,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {
@@ -216,6 +217,9 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 	},
 	[RAFTBLK_A_VOLUME_REMOVED] = {
 		.name = "removed", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_VOLUME_WAITS_FOR_DATA] = {
+		.name = "waits_for_data", .type = SPEC_BOOL,
 	},
 	[RAFTBLK_A_VOLUME_REPAIR] = {
 		.name = "repair", .type = SPEC_FLAG,
@@ -538,6 +542,9 @@ static const struct spec_attr spec_set_join_attrs[] = {
 	},
 	[RAFTBLK_A_JOIN_LOOK] = {
 		.name = "look", .type = SPEC_FLAG,
+	},
+	[RAFTBLK_A_JOIN_WITNESS] = {
+		.name = "witness", .type = SPEC_FLAG,
 	},
 };
 

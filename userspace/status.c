@@ -137,6 +137,17 @@ static void format_heard(struct json_object *vol, struct json_object *m, char *o
 		snprintf(out, CELL, "heard %" PRIu64 " s ago", ms / 1000);
 }
 
+/* A witness is called that also while it does not vote, or not for long any more. */
+static void format_part(struct json_object *m, char *out)
+{
+	const char *part = member_part(m);
+	bool other = member_has_flag(m, "witness") && strcmp(part, "witness");
+	int n = snprintf(out, CELL, "%s%s", part, other ? " (witness)" : "");
+
+	if (j_u64(m, "replaces"))
+		snprintf(out + n, CELL - n, " for node %" PRIu64, j_u64(m, "replaces"));
+}
+
 static void member_row(struct table *t, struct json_object *vol, struct json_object *m)
 {
 	struct json_object *addr = j_get(m, "address");
@@ -148,11 +159,7 @@ static void member_row(struct table *t, struct json_object *vol, struct json_obj
 		 id == j_u64(vol, "owner") ? " owner" : "");
 	snprintf(cell[1], CELL, strchr(ip, ':') ? "[%s]:%" PRIu64 : "%s:%" PRIu64, ip,
 		 j_u64(addr, "port"));
-	if (j_u64(m, "replaces"))
-		snprintf(cell[2], CELL, "%s for node %" PRIu64, member_part(m),
-			 j_u64(m, "replaces"));
-	else
-		snprintf(cell[2], CELL, "%s", member_part(m));
+	format_part(m, cell[2]);
 	snprintf(cell[3], CELL, "%s", member_state(vol, m));
 	format_behind(m, cell[4]);
 	format_heard(vol, m, cell[5]);
@@ -190,8 +197,8 @@ static void hint(const char *fmt, ...)
 	printf("%s\n", color("off"));
 }
 
-/* Voters this machine has no connection to: who they are. */
-static void missing_voters(struct json_object *vol, char *list, size_t size)
+/* Voters this machine has no connection to: who they are.  @data: of those with data. */
+static void missing_voters(struct json_object *vol, bool data, char *list, size_t size)
 {
 	struct json_object *members = j_get(vol, "members");
 	size_t used = 0;
@@ -202,7 +209,7 @@ static void missing_voters(struct json_object *vol, char *list, size_t size)
 		struct json_object *addr = j_get(m, "address");
 
 		if (j_bool(m, "self") || is_connected(m) || !strcmp(member_part(m), "learner") ||
-		    used >= size)
+		    (data && member_has_flag(m, "witness")) || used >= size)
 			continue;
 		used += snprintf(list + used, size - used, "%s%" PRIu64 " (%s%s%s)",
 				 used ? ", " : "", j_u64(m, "id"), j_str(addr, "ip"),
@@ -238,9 +245,16 @@ static void show_hints(struct json_object *vol)
 		return;
 	}
 	if (!j_bool(vol, "quorum")) {
-		missing_voters(vol, missing, sizeof(missing));
+		missing_voters(vol, false, missing, sizeof(missing));
 		hint("No majority answers, so I/O waits. %s%s", missing[0] ?
 		     "Not connected: node " : "An election may be going on.", missing);
+	}
+	if (j_bool(vol, "waits_for_data")) {
+		missing_voters(vol, true, missing, sizeof(missing));
+		hint("Node %" PRIu64 ", a witness, leads: the members with data that are up lack "
+		     "entries that it does not keep any more. Nothing is lost, but I/O waits until "
+		     "another member with data is back%s%s.", j_u64(vol, "leader"),
+		     missing[0] ? ": node " : "", missing);
 	}
 	if (j_u64(vol, "proof"))
 		hint("This member lost entries it may have promised to keep (up to %" PRIu64 "); "
@@ -250,7 +264,7 @@ static void show_hints(struct json_object *vol)
 		hint("This member needs entries that the leader's log no longer has, and it keeps "
 		     "no version map to catch up with. 'raftblk wipe' and 'raftblk join' make its "
 		     "device a new member.");
-	else if (j_bool(vol, "behind") && !j_get(vol, "catchup"))
+	else if (j_bool(vol, "behind") && !j_get(vol, "catchup") && !j_bool(vol, "waits_for_data"))
 		hint("This member needs entries that the leader's log no longer has. It will begin "
 		     "its log anew and fetch what changed from the others.");
 	if (j_bool(vol, "fenced"))
@@ -284,6 +298,9 @@ static void show_volume(struct json_object *vol, struct history *history)
 	printf("%s%s%s  /dev/raftblk%" PRIu64 "  %s  %s\n", color("bold"), j_str(vol, "name"),
 	       color("off"), j_u64(vol, "minor"), format_size(j_u64(vol, "size"), size),
 	       j_str(vol, "path"));
+	if (member_has_flag(member_self(vol), "witness"))
+		puts("  a witness: it votes and keeps the log, and has no data; the device can be "
+		     "opened on members with data");
 	printf("  %s in term %" PRIu64 ", leader %s, owner %s, quorum %s%s%s\n",
 	       j_str(vol, "role"), j_u64(vol, "term"), lead, who,
 	       color(quorum ? "green" : "red"), quorum ? "yes" : "NO", color("off"));

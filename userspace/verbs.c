@@ -18,10 +18,11 @@ static const struct opt create_opts[] = {
 	OPT_DEF_ADDR,
 	{ OPT_SIZE, "size", "SIZE", "size of the volume; all that fits if not given", false },
 	{ OPT_LOG_SIZE, "log-size", "SIZE",
-	  "size of the log; a sixteenth of the device, 16 MiB to 1 GiB, if not given", false },
+	  "size of the log; a sixteenth of the device, 16 to 512 MiB, if not given", false },
 	{ OPT_BLOCK_SIZE, "block-size", "512|4096", "logical block size; 4096 if not given", false },
 	{ OPT_EXTENT_SIZE, "extent-size", "SIZE",
 	  "size of what members note as changed, for one that was away; 4 MiB if not given", false },
+	{ OPT_ROLE, "role", "voter", "what the first member of a volume always is", false },
 	OPT_DEF_FORCE_DATA,
 	OPT_DEF_ASSUME_ZERO,
 	{ OPT_NO_UP, "no-up", NULL, "only format, do not bring the volume up", false },
@@ -31,8 +32,9 @@ static const struct opt create_opts[] = {
 
 static const struct opt join_opts[] = {
 	OPT_DEF_ADDR,
-	{ OPT_ROLE, "role", "voter|learner",
-	  "learner: an asynchronous copy that never votes; voter if not given", false },
+	{ OPT_ROLE, "role", "voter|learner|witness",
+	  "learner: an asynchronous copy that never votes; witness: votes and keeps the log, without "
+	  "the data; voter if not given", false },
 	{ OPT_REPLACE, "replace", "NODE",
 	  "take the place of this member, and be what it is, in one step", false },
 	{ OPT_TOKEN, "token", "TOKEN",
@@ -58,7 +60,7 @@ static const struct opt up_opts[] = {
 };
 
 static const struct opt member_opts[] = {
-	{ OPT_ROLE, "role", "voter|learner", "set: what the member is to be", false },
+	{ OPT_ROLE, "role", "voter|learner|witness", "add, set: what the member is to be", false },
 	{ OPT_ADDR, "addr", "ADDR[:PORT]", "set: where the others reach it", false },
 	{ OPT_JSON, "json", NULL, "list: as in 'status --json'", false },
 	OPT_END
@@ -130,10 +132,14 @@ const struct verb verbs[] = {
 		"voter by itself when it has caught up; this waits for that, with a progress bar.\n"
 		"With --role learner it stays one: a copy that follows as fast as it can, and that\n"
 		"no write ever waits for. The device cannot be opened for writing there.\n"
+		"With --role witness it has no data: it votes and keeps the log, so that of two\n"
+		"members with data either may die. DEV is all log; it is at least half as large\n"
+		"as the volume's log, so 256 MiB are enough unless that was made larger by hand.\n"
+		"The device cannot be opened there.\n"
 		"Without --token and --token-file the token is read from standard input.\n"
 		"\n"
-		"Nothing is written before the cluster has agreed. DEV needs room for the volume,\n"
-		"for a log of 4 MiB or more, and some MiB besides.\n"
+		"Nothing is written before the cluster has agreed. Of a member with data DEV needs\n"
+		"room for the volume, for a log of 4 MiB or more, and some MiB besides.\n"
 		"\n"
 		"Example: raftblk join 10.0.0.1 /dev/vdb --addr 10.0.0.2",
 	},
@@ -197,13 +203,14 @@ const struct verb verbs[] = {
 		.opts = member_opts, .run = run_member,
 		.help =
 		"list NAME              the members, as in 'raftblk status'\n"
-		"add NAME               print the command that makes another machine a member\n"
+		"add NAME [--role ROLE] print the command that makes another machine a member\n"
 		"replace NAME NODE      the same for a machine that takes NODE's place in one step:\n"
 		"                       there is neither a voter more nor one less at any time\n"
 		"remove NAME NODE       NODE leaves, for good: its id is not used again\n"
 		"set NAME NODE --role voter|learner\n"
 		"                       a learner votes from when it has caught up; a voter gives\n"
-		"                       its vote up and stays as an asynchronous copy\n"
+		"                       its vote up and stays as an asynchronous copy. Whether a\n"
+		"                       member has data or is a witness does not change\n"
 		"set NAME NODE --addr ADDR[:PORT]\n"
 		"                       where the others reach NODE\n"
 		"\n"

@@ -174,8 +174,9 @@ enum raftblk_catchup_state {
  * @all_listed: there are none above
  * @list: listed and not begun, @nr_list of them
  * @left: how many more there are behind the last list
- * @list_ctx, @list_until: question for more under way; another source is tried then
+ * @list_ctx, @list_asked: question for more, is it under way?
  * @list_at: not before
+ * @list_until: another source is tried then; RAFTBLK_NEVER: no more is wanted yet
  * @tag: highest index any content was read at
  * @saved_at: when the cursor was last on its way to disk
  * @fetch: chunks under way
@@ -211,8 +212,9 @@ struct raftblk_catchup {
 	u32 nr_list;
 	u64 left;
 	u64 list_ctx;
-	u64 list_until;
+	bool list_asked;
 	u64 list_at;
+	u64 list_until;
 	u64 tag;
 	u64 saved_at;
 	struct raftblk_fetch fetch[RAFTBLK_FETCH_SLOTS];

@@ -31,6 +31,7 @@ void raftblk_fetch_start(struct raftblk_replica *rep, u64 cursor)
 	c->left = 0;
 	c->nr_list = 0;
 	c->list_ctx = 0;
+	c->list_asked = false;
 	c->list_at = 0;
 	c->list_until = RAFTBLK_NEVER;
 }
@@ -225,12 +226,30 @@ static void questions_expire(struct raftblk_replica *rep)
 		}
 	}
 	if (rep->now >= c->list_until) {
+		c->list_asked = false;
 		c->list_until = RAFTBLK_NEVER;
 		c->list_at = rep->now;
 		silent = true;
 	}
 	if (silent)
 		source_change(rep);
+}
+
+static bool needs_list(const struct raftblk_replica *rep)
+{
+	return !rep->catchup.all_listed && !rep->catchup.nr_list;
+}
+
+/*
+ * The time for an answer runs from when it is wanted, not from when the question is sent: a
+ * source that is down is never ready to be asked, and nobody would look for another.
+ */
+static void list_await(struct raftblk_replica *rep)
+{
+	struct raftblk_catchup *c = &rep->catchup;
+
+	if (needs_list(rep) && c->list_until == RAFTBLK_NEVER)
+		c->list_until = max(rep->now, c->list_at) + raftblk_catchup_patience(rep);
 }
 
 void raftblk_fetch_step(struct raftblk_replica *rep)
@@ -244,13 +263,12 @@ void raftblk_fetch_step(struct raftblk_replica *rep)
 		source_change(rep);
 	questions_expire(rep);
 	slots_fill(rep);
+	list_await(rep);
 }
 
-static bool wants_list(const struct raftblk_replica *rep)
+static bool wants_to_ask_list(const struct raftblk_replica *rep)
 {
-	const struct raftblk_catchup *c = &rep->catchup;
-
-	return !c->all_listed && !c->nr_list && c->list_until == RAFTBLK_NEVER;
+	return needs_list(rep) && !rep->catchup.list_asked;
 }
 
 u64 raftblk_fetch_deadline(const struct raftblk_replica *rep)
@@ -261,8 +279,8 @@ u64 raftblk_fetch_deadline(const struct raftblk_replica *rep)
 
 	if (c->state != RAFTBLK_CATCHUP_FETCH)
 		return RAFTBLK_NEVER;
-	if (wants_list(rep))
-		at = raftblk_deadline_ahead(rep, c->list_at);
+	if (wants_to_ask_list(rep))
+		at = min(at, raftblk_deadline_ahead(rep, c->list_at));
 	for (i = 0; i < RAFTBLK_FETCH_SLOTS; i++) {
 		const struct raftblk_fetch *f = &c->fetch[i];
 
@@ -299,6 +317,7 @@ void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftbl
 			   (m->nr && le64_to_cpu(listed[0]) < c->next)))
 		return;
 	c->list_ctx = 0;
+	c->list_asked = false;
 	c->list_until = RAFTBLK_NEVER;
 	/* One that says nothing and goes nowhere would be asked for ever. */
 	if (m->status || !(m->nr || m->flags & RAFTBLK_MSG_F_END || m->chunk > c->next)) {
@@ -413,6 +432,7 @@ static void poll_list(struct raftblk_replica *rep, u32 slot, struct raftblk_msg 
 	struct raftblk_catchup *c = &rep->catchup;
 
 	c->list_ctx = ++c->ctx;
+	c->list_asked = true;
 	c->list_until = rep->now + raftblk_catchup_patience(rep);
 	raftblk_replica_msg(rep, m, RAFTBLK_MSG_LIST_REQ, slot);
 	m->ctx = c->list_ctx;
@@ -451,7 +471,7 @@ bool raftblk_fetch_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_m
 
 	if (c->state != RAFTBLK_CATCHUP_FETCH || slot < 0 || !(ready & (1U << slot)))
 		return false;
-	if (wants_list(rep) && rep->now >= c->list_at) {
+	if (wants_to_ask_list(rep) && rep->now >= c->list_at) {
 		poll_list(rep, slot, m);
 		return true;
 	}

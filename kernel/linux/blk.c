@@ -287,7 +287,8 @@ int raftblk_blk_alloc(struct raftblk_volume *vol, struct netlink_ext_ack *extack
 	gd->fops = &blk_fops;
 	gd->private_data = vol;
 	snprintf(gd->disk_name, sizeof(gd->disk_name), "raftblk%u", vol->minor);
-	set_capacity(gd, vol->replica.volume_sectors);
+	/* Nothing of a witness can be opened: none of it is there. */
+	set_capacity(gd, raftblk_volume_is_witness(vol) ? 0 : vol->replica.volume_sectors);
 	set_disk_ro(gd, true);
 	raftblk_disk_init(d);
 	vol->disk = d;

@@ -7,6 +7,9 @@
  * disk is read-only.  (The block layer does not say in release() how the device
  * had been opened, and only at the last close is it sure that nothing dirty and
  * nothing stale is left in the page cache.)
+ *
+ * A witness has a disk, too, without capacity, whose every open is refused: who looks for
+ * it is told why, and does not make a file of that name.
  */
 #ifndef RAFTBLK_BLK_H
 #define RAFTBLK_BLK_H

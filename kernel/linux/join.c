@@ -7,11 +7,19 @@
 
 /* ---- server ---- */
 
-/* Worker: all that a joiner must know to format its disk. */
+/*
+ * Worker: all that a joiner must know to format its disk.  The size of the log is that of
+ * members with data, so a witness does not say it: in a moment one of those leads, and is
+ * asked again.
+ */
 static void join_fill(struct raftblk_answer *ans, struct raftblk_volume *vol)
 {
 	struct raftblk_wire_join_resp *r = (void *)ans->body;
 
+	if (raftblk_volume_is_witness(vol)) {
+		ans->vc.change.status = -EAGAIN;
+		return;
+	}
 	memcpy(r->uuid, vol->super.uuid, sizeof(r->uuid));
 	memcpy(r->name, vol->super.name, sizeof(r->name));
 	r->node_id = cpu_to_le32(ans->vc.change.member.id);
@@ -47,7 +55,10 @@ static void join_look(struct raftblk_volume *vol, struct raftblk_task *task, boo
 static int join_decode(const struct raftblk_auth *a, struct raftblk_member *member)
 {
 	if (raftblk_member_decode(member, (const void *)a->frame.body) || member->id ||
-	    !member->addr.port || member->flags & ~RAFTBLK_MEMBER_PROMOTE)
+	    !member->addr.port)
+		return -EPROTO;
+	if (member->flags && member->flags != RAFTBLK_MEMBER_PROMOTE &&
+	    member->flags != (RAFTBLK_MEMBER_PROMOTE | RAFTBLK_MEMBER_WITNESS))
 		return -EPROTO;
 	/* the one that was authenticated, not another */
 	if (memcmp(member->incarnation, a->peer_incarnation, sizeof(member->incarnation)))
@@ -68,6 +79,7 @@ static int join_submit(struct raftblk_volume *vol, struct raftblk_answer *ans,
 		return -EPROTO;
 	c->kind = RAFTBLK_CHANGE_JOIN;
 	c->learner = !(c->member.flags & RAFTBLK_MEMBER_PROMOTE);
+	c->witness = c->member.flags & RAFTBLK_MEMBER_WITNESS;
 	return raftblk_volume_change_async(vol, &ans->vc);
 }
 
@@ -113,6 +125,8 @@ static const char *join_error(const struct raftblk_ask *ask, int err)
 		return "that member leaves, or takes the place of another itself; try again when 'raftblk status' shows that this is over";
 	case -ETXTBSY:
 		return "the member to be replaced has the device open for writing";
+	case -EOPNOTSUPP:
+		return "a witness takes the place of a witness, and a member with data that of one with data";
 	case -EPERM:
 		return "the member at that address was removed from the volume; ask another";
 	case -EIO:
@@ -124,11 +138,18 @@ static const char *join_error(const struct raftblk_ask *ask, int err)
 	}
 }
 
+static u8 join_flags(const struct raftblk_join *join)
+{
+	if (join->witness)
+		return RAFTBLK_MEMBER_PROMOTE | RAFTBLK_MEMBER_WITNESS;
+	return join->learner ? 0 : RAFTBLK_MEMBER_PROMOTE;
+}
+
 int raftblk_net_join(struct raftblk_join *join, struct netlink_ext_ack *extack)
 {
 	struct raftblk_member wish = {
 		.addr = join->local,
-		.flags = join->learner ? 0 : RAFTBLK_MEMBER_PROMOTE,
+		.flags = join_flags(join),
 		.replaces = join->replaces,
 	};
 	struct raftblk_disk_member body;

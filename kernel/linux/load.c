@@ -170,8 +170,9 @@ static int check_ckpt(struct raftblk_volume *vol, const struct raftblk_ckpt *ckp
 		      struct netlink_ext_ack *extack)
 {
 	const struct raftblk_super *s = &vol->super;
+	u64 most = raftblk_volume_is_witness(vol) ? S64_MAX >> SECTOR_SHIFT : s->data_sectors;
 
-	if (ckpt->volume_sectors && ckpt->volume_sectors <= s->data_sectors &&
+	if (ckpt->volume_sectors && ckpt->volume_sectors <= most &&
 	    !(ckpt->volume_sectors & ((s->block_size >> SECTOR_SHIFT) - 1)))
 		return 0;
 	NL_SET_ERR_MSG(extack, "the size of the volume does not fit this member's data area");
@@ -202,6 +203,12 @@ static void load_map_blocks(struct raftblk_volume *vol, u32 first, u32 nr, void 
 	}
 }
 
+/* Not one that was made before there was a map: it cannot know what changed. */
+static bool keeps_vmap(const struct raftblk_volume *vol)
+{
+	return vol->super.vmap_start || raftblk_volume_is_witness(vol);
+}
+
 static void free_vmap(struct raftblk_volume *vol)
 {
 	kvfree(vol->vmap.version);
@@ -209,7 +216,7 @@ static void free_vmap(struct raftblk_volume *vol)
 	memset(&vol->vmap, 0, sizeof(vol->vmap));
 }
 
-/* @buf: RECOVERY_BUF_BYTES */
+/* A witness has a map, of no extents.  @buf: RECOVERY_BUF_BYTES */
 static int load_vmap(struct raftblk_volume *vol, void *buf, u64 applied,
 		     struct netlink_ext_ack *extack)
 {
@@ -219,7 +226,7 @@ static int load_vmap(struct raftblk_volume *vol, void *buf, u64 applied,
 	u64 *version;
 	u32 i;
 
-	if (!s->vmap_start)
+	if (!keeps_vmap(vol))
 		return 0;
 	if (raftblk_vmap_nr_extents(s) > VMAP_EXTENTS_MAX) {
 		NL_SET_ERR_MSG(extack, "the extents are too small for a data area of this size");
@@ -288,7 +295,7 @@ static int start_replica(struct raftblk_volume *vol, const struct raftblk_vote *
 	err = load_vmap(vol, reader.buf, ckpt->applied_index, extack);
 	if (err)
 		goto err_free;
-	params.catchup = vol->super.vmap_start != 0;
+	params.catchup = keeps_vmap(vol);
 	raftblk_payload_fill_ops(&ops, vol);
 	err = raftblk_replica_init(&vol->replica, &vol->super, vote, ckpt, &params, &ops,
 				   vol->slot, &reader, &vol->vmap, raftblk_now(), get_random_u64(),

@@ -83,6 +83,7 @@ void raftblk_net_stat(struct raftblk_volume *vol, u32 slot, struct raftblk_net_s
  * @uuid, @key: from the token
  * @incarnation: new, for the joiner's disk
  * @learner: it is to stay a learner
+ * @witness: it has no data area
  * @look: only tell what the volume is like
  * @replaces: 0, or the member whose place it is to take
  * @resp: what the leader answered
@@ -94,6 +95,7 @@ struct raftblk_join {
 	u8 key[RAFTBLK_KEY_LEN];
 	u8 incarnation[16];
 	bool learner;
+	bool witness;
 	bool look;
 	u32 replaces;
 	struct raftblk_wire_join_resp resp;

@@ -135,6 +135,7 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 		       event_put_u64(skb, RAFTBLK_A_EVENT_TOKEN, ev->b);
 	case RAFTBLK_EVENT_FENCED:
 	case RAFTBLK_EVENT_CATCHUP_SOURCE:
+	case RAFTBLK_EVENT_WAITS_FOR_DATA:
 		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a);
 	case RAFTBLK_EVENT_CONFIG:
 	case RAFTBLK_EVENT_CATCHUP_BEGIN:
@@ -159,8 +160,6 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 	case RAFTBLK_EVENT_BEHIND:
 	case RAFTBLK_EVENT_PROVEN:
 		return 0;
-	case RAFTBLK_EVENT_WAITS_FOR_DATA:	/* not reported yet: only witnesses lead to it */
-		break;
 	}
 	return -EINVAL;
 }
@@ -178,6 +177,7 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_CATCHUP_SOURCE] = RAFTBLK_EVENT_KIND_CATCHUP_SOURCE,
 	[RAFTBLK_EVENT_CATCHUP_END] = RAFTBLK_EVENT_KIND_CATCHUP_END,
 	[RAFTBLK_EVENT_REMOVED] = RAFTBLK_EVENT_KIND_REMOVED,
+	[RAFTBLK_EVENT_WAITS_FOR_DATA] = RAFTBLK_EVENT_KIND_WAITS_FOR_DATA,
 	[RAFTBLK_EVENT_READ_REPAIRED] = RAFTBLK_EVENT_KIND_READ_REPAIRED,
 	[RAFTBLK_EVENT_REPAIR_FAILED] = RAFTBLK_EVENT_KIND_REPAIR_FAILED,
 	[RAFTBLK_EVENT_VERIFY_DIFFERS] = RAFTBLK_EVENT_KIND_VERIFY_DIFFERS,
@@ -525,7 +525,12 @@ static int join_request(struct genl_info *info, struct raftblk_join *join)
 	nla_memcpy(join->incarnation, info->attrs[RAFTBLK_A_JOIN_INCARNATION],
 		   sizeof(join->incarnation));
 	join->learner = nla_get_flag(info->attrs[RAFTBLK_A_JOIN_LEARNER]);
+	join->witness = nla_get_flag(info->attrs[RAFTBLK_A_JOIN_WITNESS]);
 	join->look = nla_get_flag(info->attrs[RAFTBLK_A_JOIN_LOOK]);
+	if (join->witness && join->learner) {
+		GENL_SET_ERR_MSG(info, "a learner is a copy of the data, and a witness has none");
+		return -EINVAL;
+	}
 	if (info->attrs[RAFTBLK_A_JOIN_REPLACES])
 		join->replaces = nla_get_u32(info->attrs[RAFTBLK_A_JOIN_REPLACES]);
 	return raftblk_netlink_address(info, RAFTBLK_A_JOIN_REMOTE, &join->remote) ?:

@@ -67,7 +67,7 @@ static const struct nla_policy raftblk_member_nl_policy[RAFTBLK_A_VOLUME_ADDRESS
 };
 
 /* RAFTBLK_CMD_JOIN */
-static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_LOOK + 1] = {
+static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_WITNESS + 1] = {
 	[RAFTBLK_A_JOIN_REMOTE] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 	[RAFTBLK_A_JOIN_LOCAL] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 	[RAFTBLK_A_JOIN_UUID] = NLA_POLICY_EXACT_LEN(16),
@@ -76,6 +76,7 @@ static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_LOOK + 1
 	[RAFTBLK_A_JOIN_LEARNER] = { .type = NLA_FLAG, },
 	[RAFTBLK_A_JOIN_REPLACES] = NLA_POLICY_MIN(NLA_U32, 1),
 	[RAFTBLK_A_JOIN_LOOK] = { .type = NLA_FLAG, },
+	[RAFTBLK_A_JOIN_WITNESS] = { .type = NLA_FLAG, },
 };
 
 static const struct genl_ops raftblk_nl_ops[] = {
@@ -140,7 +141,7 @@ static const struct genl_ops raftblk_nl_ops[] = {
 		.cmd		= RAFTBLK_CMD_JOIN,
 		.doit		= raftblk_nl_join_doit,
 		.policy		= raftblk_join_do_nl_policy,
-		.maxattr	= RAFTBLK_A_JOIN_LOOK,
+		.maxattr	= RAFTBLK_A_JOIN_WITNESS,
 		.flags		= GENL_ADMIN_PERM,
 	},
 };

@@ -37,6 +37,8 @@ static const char *transfer_refusal(int err)
 		return "no voter has this node id";
 	case -EBUSY:
 		return "leadership is being handed over already";
+	case -EOPNOTSUPP:
+		return "that member is a witness: it has no data, so it is not given leadership";
 	case -ETIMEDOUT:
 		return "the other member did not take over in time";
 	default:
@@ -50,7 +52,7 @@ static const char *member_refusal(int err)
 	case -ENOENT:
 		return "no member has this node id";
 	case -EBUSY:
-		return "it is the last voter: without it there would be no volume";
+		return "it is the last voter with data: without it there would be no volume";
 	case -EINPROGRESS:
 		return "another change of the membership is under way; try again when 'raftblk status' shows that it is over";
 	case -EALREADY:

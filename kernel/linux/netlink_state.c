@@ -169,13 +169,15 @@ static int put_identity(struct sk_buff *skb, const struct raftblk_volume *vol)
 static int put_consensus(struct sk_buff *skb, const struct raftblk_replica *rep)
 {
 	const struct raft *r = &rep->raft;
+	u64 now = raftblk_now();
 
 	if (nla_put_u32(skb, RAFTBLK_A_VOLUME_ROLE, r->role) ||
 	    put_u64(skb, RAFTBLK_A_VOLUME_TERM, r->term) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_LEADER, r->leader) ||
-	    nla_put_u8(skb, RAFTBLK_A_VOLUME_QUORUM, has_quorum(r, raftblk_now())) ||
+	    nla_put_u8(skb, RAFTBLK_A_VOLUME_QUORUM, has_quorum(r, now)) ||
 	    put_u64(skb, RAFTBLK_A_VOLUME_PROOF, r->proof_index) ||
 	    nla_put_u8(skb, RAFTBLK_A_VOLUME_BEHIND, r->behind) ||
+	    nla_put_u8(skb, RAFTBLK_A_VOLUME_WAITS_FOR_DATA, raft_waits_for_data(r, now)) ||
 	    put_u64(skb, RAFTBLK_A_VOLUME_CONFIG_INDEX, r->config.index) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_OWNER, rep->owner_node) ||
 	    put_u64(skb, RAFTBLK_A_VOLUME_OWNER_TOKEN, rep->owner_token) ||

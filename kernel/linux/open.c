@@ -181,6 +181,11 @@ int raftblk_disk_open(struct gendisk *gd, bool write)
 	lockdep_assert_held(&gd->open_mutex);
 	if (test_bit(RAFTBLK_VOL_DYING, &vol->flags))
 		return -ENODEV;
+	if (raftblk_volume_is_witness(vol)) {
+		if (write)
+			vol_warn_ratelimited(vol, "this member is a witness and has no data; open the device on another member\n");
+		return -EPERM;
+	}
 	if (write)
 		err = d->session ? session_join(vol) : session_begin(vol);
 	if (!err)
@@ -246,7 +251,8 @@ int raftblk_blk_close_gate(struct raftblk_volume *vol, bool force)
 
 void raftblk_blk_changed(struct raftblk_volume *vol)
 {
-	raftblk_disk_scan(vol->disk);
+	if (!raftblk_volume_is_witness(vol))
+		raftblk_disk_scan(vol->disk);
 }
 
 void raftblk_disk_init(struct raftblk_disk *d)

@@ -155,6 +155,8 @@ struct raftblk_volume {
 	pr_err("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_warn(vol, fmt, ...) \
 	pr_warn("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
+#define vol_warn_ratelimited(vol, fmt, ...) \
+	pr_warn_ratelimited("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_err_ratelimited(vol, fmt, ...) \
 	pr_err_ratelimited("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_warn_ratelimited(vol, fmt, ...) \
@@ -163,6 +165,12 @@ struct raftblk_volume {
 	pr_debug("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_info(vol, fmt, ...) \
 	pr_info("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
+
+/* Has this member no data area?  Then nobody opens the device here. */
+static inline bool raftblk_volume_is_witness(const struct raftblk_volume *vol)
+{
+	return !vol->super.data_sectors;
+}
 
 /* The clock of the core: runs through suspend. */
 static inline u64 raftblk_now(void)

@@ -368,6 +368,10 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 	case RAFTBLK_EVENT_PROVEN:
 		vol_info(vol, "lost entries were fetched again, may vote\n");
 		break;
+	case RAFTBLK_EVENT_WAITS_FOR_DATA:
+		vol_warn(vol, "node %lld, a witness, leads and has forgotten what the members with data that are up lack; I/O waits for another one\n",
+			 ev.a);
+		break;
 	case RAFTBLK_EVENT_REMOVED:
 		vol_warn(vol, "this member was removed from the volume\n");
 		raftblk_net_configure(vol, NULL, false);

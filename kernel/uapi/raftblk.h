@@ -103,6 +103,8 @@ enum raftblk_part {
  *	(index).
  * @RAFTBLK_EVENT_KIND_REMOVED: This member is none any more (index of the configuration it
  *	knows).
+ * @RAFTBLK_EVENT_KIND_WAITS_FOR_DATA: The witness that leads (node-id) no longer has what
+ *	the members with data that are up lack; I/O waits for another member with data.
  * @RAFTBLK_EVENT_KIND_READ_REPAIRED: Blocks that could not be read were written anew with
  *	what another member has (offset, bytes).
  * @RAFTBLK_EVENT_KIND_REPAIR_FAILED: Blocks that cannot be read could not be written, or
@@ -129,11 +131,12 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_CATCHUP_SOURCE = 11,
 	RAFTBLK_EVENT_KIND_CATCHUP_END = 12,
 	RAFTBLK_EVENT_KIND_REMOVED = 13,
-	RAFTBLK_EVENT_KIND_READ_REPAIRED = 14,
-	RAFTBLK_EVENT_KIND_REPAIR_FAILED = 15,
-	RAFTBLK_EVENT_KIND_VERIFY_DIFFERS = 16,
-	RAFTBLK_EVENT_KIND_VERIFY_END = 17,
-	RAFTBLK_EVENT_KIND_MENDED = 18,
+	RAFTBLK_EVENT_KIND_WAITS_FOR_DATA = 14,
+	RAFTBLK_EVENT_KIND_READ_REPAIRED = 15,
+	RAFTBLK_EVENT_KIND_REPAIR_FAILED = 16,
+	RAFTBLK_EVENT_KIND_VERIFY_DIFFERS = 17,
+	RAFTBLK_EVENT_KIND_VERIFY_END = 18,
+	RAFTBLK_EVENT_KIND_MENDED = 19,
 };
 
 /**
@@ -201,6 +204,9 @@ enum raftblk_event_kind {
  *	(nest)
  * @RAFTBLK_A_VOLUME_REMOVED: 1 if this member was removed from the volume; it does nothing
  *	any more. (u8)
+ * @RAFTBLK_A_VOLUME_WAITS_FOR_DATA: 1 if a witness leads, to no avail: this member is that
+ *	witness, or one with data that lacks what the witness no longer has. I/O waits for
+ *	another member with data. (u8)
  * @RAFTBLK_A_VOLUME_REPAIR: Mend what differs from a majority. (flag)
  * @RAFTBLK_A_VOLUME_STOP: End it. (flag)
  * @RAFTBLK_A_VOLUME_VERIFY: Only where all members were compared since this one came up.
@@ -250,6 +256,7 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PART,
 	RAFTBLK_A_VOLUME_ADDRESS,
 	RAFTBLK_A_VOLUME_REMOVED,
+	RAFTBLK_A_VOLUME_WAITS_FOR_DATA,
 	RAFTBLK_A_VOLUME_REPAIR,
 	RAFTBLK_A_VOLUME_STOP,
 	RAFTBLK_A_VOLUME_VERIFY,
@@ -487,6 +494,7 @@ enum raftblk_a_stats {
  *	one is. (u32)
  * @RAFTBLK_A_JOIN_LOOK: Only tell what the volume is like; the machine is not taken in.
  *	(flag)
+ * @RAFTBLK_A_JOIN_WITNESS: It has no data area; it votes and keeps the log. (flag)
  */
 enum raftblk_a_join {
 	RAFTBLK_A_JOIN_PAD = 1,
@@ -506,6 +514,7 @@ enum raftblk_a_join {
 	RAFTBLK_A_JOIN_LEARNER,
 	RAFTBLK_A_JOIN_REPLACES,
 	RAFTBLK_A_JOIN_LOOK,
+	RAFTBLK_A_JOIN_WITNESS,
 
 	__RAFTBLK_A_JOIN_MAX,
 	RAFTBLK_A_JOIN_MAX = (__RAFTBLK_A_JOIN_MAX - 1)
@@ -558,7 +567,8 @@ enum raftblk_a_event {
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
  *	log-size, log-usage, proof, fault, behind, io-timeout, rate-min, rate-max, quorum-reads,
- *	config-index, stats, member, extent-size, catchup, removed, verify. Also as a dump.
+ *	config-index, stats, member, extent-size, catchup, removed, waits-for-data, verify. Also
+ *	as a dump.
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.
@@ -572,10 +582,10 @@ enum raftblk_a_event {
  *	over. Any member can be asked; one that does not lead asks the leader. In: name, minor,
  *	member-change, to, part, address. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
- *	voter by itself, or stays one. Nothing is written here: the caller formats the disk with
- *	what the answer says and brings it up. In: remote, local, uuid, key, incarnation,
- *	learner, replaces, look. Out: name, uuid, node-id, block-size, size, log-size,
- *	extent-size, next-id, member. Needs CAP_NET_ADMIN.
+ *	voter or a witness by itself, or stays one. Nothing is written here: the caller formats
+ *	the disk with what the answer says and brings it up. In: remote, local, uuid, key,
+ *	incarnation, learner, replaces, look, witness. Out: name, uuid, node-id, block-size,
+ *	size, log-size, extent-size, next-id, member. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
  *	node-id, role, term, token, index, error, offset, bytes, differ, mended.
  */

@@ -4,8 +4,9 @@
  * log gets a CONFIG entry, the one kind whose payload is no multiple of 4 KiB.  The
  * tool refuses to join a machine to its own volume, the module does not.
  *
- *	invite VOLUME ADDRESS	ADDRESS: the new member's; the volume listens on
- *				127.0.0.1 and the default port
+ *	invite VOLUME ADDRESS [witness [NODE]]
+ *		ADDRESS: the new member's; the volume listens on 127.0.0.1 and the default port
+ *		witness: without a data area; NODE: in the place of that member
  *
  * Exit code: 0 it is let in, 1 not.
  */
@@ -113,8 +114,8 @@ int main(int argc, char **argv)
 	struct nlmsghdr *nlh;
 	uint16_t family;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: invite VOLUME ADDRESS\n");
+	if (argc < 3 || argc > 5) {
+		fprintf(stderr, "usage: invite VOLUME ADDRESS [witness [NODE]]\n");
 		return 2;
 	}
 	sock = mnl_socket_open(NETLINK_GENERIC);
@@ -138,6 +139,10 @@ int main(int argc, char **argv)
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_UUID, sizeof(uuid), uuid);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_KEY, sizeof(key), key);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_INCARNATION, sizeof(incarnation), incarnation);
+	if (argc > 3)
+		mnl_attr_put(nlh, RAFTBLK_A_JOIN_WITNESS, 0, NULL);
+	if (argc > 4)
+		mnl_attr_put_u32(nlh, RAFTBLK_A_JOIN_REPLACES, atoi(argv[4]));
 	call("join", nlh);
 	return 0;
 }

@@ -320,24 +320,10 @@ static void fault_rot(void)
 		crash(n, true);
 }
 
-/*
- * Gone for so long that the others may have used their rings anew, and sometimes
- * with a disk that makes sure of it.
- */
-static void fault_away(void)
+static void alone(struct node *n, u64 gone)
 {
-	struct node *n = random_node(true);
-	u64 gone = sim.set.params.raft.election_ns * rnd_range(4, 20);
 	struct node *m;
 
-	if (!n)
-		return;
-	COUNT(long_absences);
-	if (chance(500)) {
-		node_power_cut(n);
-		sim_post(gone, boot_again, NULL, n);
-		return;
-	}
 	trace("machine %u is alone for long", n->slot);
 	for_each_node(m) {
 		if (m == n)
@@ -346,6 +332,26 @@ static void fault_away(void)
 		net_cut(m, n, true);
 	}
 	sim_post(gone, join_links, NULL, n);
+}
+
+/*
+ * Gone for so long that the others may have used their rings anew, and sometimes
+ * with a disk that makes sure of it.
+ */
+static void fault_away(void)
+{
+	struct node *n = random_node(true);
+	u64 gone = sim.set.params.raft.election_ns * rnd_range(4, 20);
+
+	if (!n)
+		return;
+	COUNT(long_absences);
+	if (chance(500)) {
+		node_power_cut(n);
+		sim_post(gone, boot_again, NULL, n);
+	} else {
+		alone(n, gone);
+	}
 }
 
 static struct node *the_leader(void)
@@ -512,9 +518,11 @@ static void join_try(struct event *ev)
 	struct node *n, *at = NULL;
 
 	(void)ev;
-	if (joiner || sim.healing)
+	if (sim.healing)
 		return;
 	sim_post(rnd_range(1, 2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
+	if (joiner)
+		return;
 	for_each_node(n) {
 		if (n->exists || n->stale)
 			continue;
@@ -543,10 +551,48 @@ void faults_joined(struct node *n, bool stale)
 		n->stale = true;
 	}
 	joiner = NULL;
-	sim_post(rnd_range(1, sim.set.params.raft.election_ns), join_try, NULL, NULL);
 }
 
 /* ---- votes are lost and got again ---- */
+
+/*
+ * The others lead by themselves by now, and it does not hear of it.  Often this is the last that
+ * happens: nobody gives it its vote again, or opens the device in its place.
+ */
+static void vote_taken(struct event *ev)
+{
+	u64 e = sim.set.params.raft.election_ns;
+	struct node *n = ev->arg;
+	struct node *m;
+
+	if (sim.healing || !n->exists)
+		return;
+	for_each_node(m) {
+		if (m == n || !m->up || m->paused || m->stopping ||
+		    m->rep.raft.role != RAFT_LEADER)
+			continue;
+		client_set(m, n->id, false);
+		node_run(m);
+		if (chance(500))
+			sim.set.run_ns = min(sim.set.run_ns, sim.now + rnd(2 * e));
+	}
+}
+
+/* Who has the device open for writing is cut off, and loses its vote meanwhile. */
+static void strip_owner(void)
+{
+	u64 e = sim.set.params.raft.election_ns;
+	struct node *n;
+
+	for_each_node(n) {
+		if (!n->up || n->stopping || !n->rep.token)
+			continue;
+		COUNT(owners_stripped);
+		alone(n, e * rnd_range(8, 16));
+		sim_post(e * rnd_range(3, 6), vote_taken, NULL, n);
+		return;
+	}
+}
 
 static void role_try(struct event *ev)
 {
@@ -557,6 +603,8 @@ static void role_try(struct event *ev)
 	if (sim.healing)
 		return;
 	sim_post(rnd_range(1, 3 * sim.set.params.raft.election_ns), role_try, NULL, NULL);
+	if (chance(60))
+		strip_owner();
 	if (!at || at->paused || at->stopping)
 		return;
 	client_set(at, n->id, chance(500));

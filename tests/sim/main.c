@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -485,6 +486,14 @@ static const char *program;
 static const char *trace_dir;
 static u32 seconds_per_seed = 60;
 
+/* A run that goes in circles is killed.  Counted in CPU time: the machine may have other work. */
+static void time_limit(u32 seconds)
+{
+	struct itimerval it = { .it_value.tv_sec = seconds };
+
+	setitimer(ITIMER_PROF, &it, NULL);
+}
+
 static void worker(u32 me, u32 workers, u64 from, u64 to)
 {
 	u64 seed;
@@ -493,7 +502,7 @@ static void worker(u32 me, u32 workers, u64 from, u64 to)
 	sim.count = &shared->count[me];
 	for (seed = from + me; seed <= to; seed += workers) {
 		shared->current[me] = seed;
-		alarm(seconds_per_seed);
+		time_limit(seconds_per_seed);
 		if (!run(seed)) {
 			shared->bad[me] = seed;
 			snprintf(shared->why[me], sizeof(shared->why[me]), "%s", sim.failed);
@@ -568,7 +577,7 @@ static void trace_write(u64 seed)
 		sim.tracing = true;
 		if (!freopen(path, "w", stdout))
 			_exit(1);
-		alarm(seconds_per_seed);
+		time_limit(seconds_per_seed);
 		run(seed);
 		fflush(stdout);
 		_exit(0);
@@ -585,7 +594,7 @@ static void failure_print(u32 me, int status)
 		printf("# seed %llu: %s\n", (unsigned long long)seed, shared->why[me]);
 	else
 		printf("# seed %llu: killed by signal %d%s\n", (unsigned long long)seed,
-		       WTERMSIG(status), WTERMSIG(status) == SIGALRM ? " (takes too long)" : "");
+		       WTERMSIG(status), WTERMSIG(status) == SIGPROF ? " (takes too long)" : "");
 	printf("# replay: %s%s%s%s --trace --seed %llu\n", program,
 	       sim.blackbox ? " --blackbox" : "", sim.witness ? " --witness" : "",
 	       !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
@@ -610,8 +619,8 @@ static u32 run_workers(u64 from, u64 to, u32 workers)
 
 		waitpid(pid[i], &status, 0);
 		if (WIFSIGNALED(status) || WEXITSTATUS(status)) {
-			shared->bad[i] = shared->current[i];
 			failure_print(i, status);
+			shared->bad[i] = shared->current[i];
 			bad++;
 		}
 	}
@@ -651,7 +660,7 @@ static int run_one(u64 seed)
 	bool ok;
 
 	sim.count = &shared->count[0];
-	alarm(seconds_per_seed * 10);
+	time_limit(seconds_per_seed * 10);
 	ok = run(seed);
 	if (!ok)
 		printf("# seed %llu: %s\n", (unsigned long long)seed, sim.failed);

@@ -71,7 +71,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(elections) X(leaders) X(cuts) X(wraps) X(crashes) X(resets) X(all_crashes) X(clean_restarts) \
 	X(pauses) X(partitions) X(oneway_cuts) X(slow_disks) X(clock_drifts) \
 	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) X(demotions) X(promotions) \
-	X(removals) X(replacements) X(told) X(wiped) \
+	X(owners_stripped) X(removals) X(replacements) X(told) X(wiped) \
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
 	X(writes) X(zeroes) X(reads) X(writes_maybe) X(writes_eio) X(io_timeouts) X(reproposed) \
 	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_failed) \

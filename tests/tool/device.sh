@@ -186,7 +186,7 @@ check "a device of 1 GiB" create --assume-zero
 check "a sixteenth is log" is 'j["super"]["ring_sectors"] // 2048' 63
 fresh 1T
 check "a large device" create --assume-zero
-check "the log has an upper limit" is 'j["super"]["ring_sectors"] // 2048' 1024
+check "the log has an upper limit" is 'j["super"]["ring_sectors"] // 2048' 512
 check "entries in memory have one, too" is 'j["super"]["max_entries"]' 65536
 check "most of it is data" is 'j["super"]["data_sectors"] * 512 > 1020 << 30' True
 check "extents of 4 MiB" is 'j["super"]["extent_sectors"]' 8192

@@ -65,5 +65,19 @@ shows "another one catches up" 'v["role"] = "leader"; v["members"][1]["incomplet
 	'^  2 .* catching up ' '^  1 .* connected '
 shows "another one did, and is cut off" \
 	'v["members"][1].update(incomplete=True, connected_data=False)' '^  2 .* half connected '
+witness='v["members"][2]["flags"].append("witness")'
+shows "a witness" "$witness; v['members'][2]['self'] = False; v['members'][0]['self'] = True" \
+	'^  3 .*:7450  witness  ' '!a witness: it votes'
+shows "this one is" "$witness" 'a witness: it votes and keeps the log, and has no data'
+shows "a witness that joins" "$witness; v['members'][2]['flags'] = ['promote', 'witness']" \
+	' learner \(witness\) '
+shows "one that takes another's place" \
+	"v['members'][1].update(flags=['promote', 'witness'], replaces=3); $witness" \
+	' learner \(witness\) for node 3 '
+shows "it waits for data" \
+	"$witness; v['leader'] = 3; v['waits_for_data'] = True; v['behind'] = True
+v['members'][0].update(connected_data=False, last_error=-113)" \
+	'Node 3, a witness, leads: .* is back: node 1 \(10\.0\.0\.1: No route to host\)\.$' \
+	'!begin its log anew'
 shows "entries lost" 'v["proof"] = 12' 'votes only for a member that cannot lack them'
 end

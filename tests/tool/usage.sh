@@ -65,15 +65,20 @@ bad "removing nobody" "which member" member remove vol0
 bad "removing no number" "not a node id" member remove vol0 n2
 bad "removing node 0" "not a node id" member remove vol0 0
 bad "setting nothing" "set what" member set vol0 2
-bad "setting a role that is none" "voter or learner" member set vol0 2 --role king
+bad "setting a role that is none" "voter, learner or witness" member set vol0 2 --role king
 bad "setting an address that is none" "--addr" member set vol0 2 --addr 10.0.0
-bad "a role for a removal" "belong to" member remove vol0 2 --role learner
+bad "a role for a removal" "belongs to" member remove vol0 2 --role learner
+bad "an address for a removal" "belongs to" member remove vol0 2 --addr 10.0.0.3
+bad "adding a role that is none" "voter, learner or witness" member add vol0 --role king
+bad "making a witness of a member" "join --role witness" member set vol0 2 --role witness
+bad "creating a witness" "first member .* has data" \
+	create vol0 "$DEV" --addr $GOOD --no-up --role witness
 bad "replacing nobody" "not a node id" join $GOOD "$DEV" --addr 10.0.0.2 --replace x --token "$TOKEN"
 bad "replacing and a role" "not both" \
 	join $GOOD "$DEV" --addr 10.0.0.2 --replace 2 --role learner --token "$TOKEN"
 bad "an unknown setting" "what can be set" set vol0 color=red
 bad "a time that is none" "a time looks like" set vol0 io-timeout=soon
-bad "a role that is none" "voter or learner" join 10.0.0.1 "$DEV" --addr 10.0.0.2 --role king
+bad "a role that is none" "voter, learner or witness" join 10.0.0.1 "$DEV" --addr 10.0.0.2 --role king
 bad "rate 0" "a rate is bytes per second" set vol0 rate-min=0
 bad "rate 0 at most" "'none' takes the limit away" set vol0 rate-max=0
 bad "a rate that is none" "a rate is bytes per second" set vol0 rate-min=none

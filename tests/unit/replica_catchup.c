@@ -169,6 +169,17 @@ REPLICA_TEST(catchup_restart, "a member that was catching up goes on after a cra
 	check(sent(RAFTBLK_MSG_LIST_REQ).index == 50);
 }
 
+REPLICA_TEST(catchup_down, "a source that cannot be asked is changed")
+{
+	follow(3);
+	behind();
+	W1->unready = 1U << 2;	/* member 3, whom it would ask first */
+	boundary(50);
+	check(W1->rep.catchup.source == 3 && !sent(RAFTBLK_MSG_LIST_REQ).type);
+	pass(2 * W1->params.raft.election_ns / MS);
+	check(sent(RAFTBLK_MSG_LIST_REQ).to == 2);
+}
+
 REPLICA_TEST(catchup_tag, "content older than what was applied is asked for again")
 {
 	const __le64 chunk = 0;

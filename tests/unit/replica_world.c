@@ -468,7 +468,7 @@ void world_run(struct world *w)
 		again = false;
 		for (i = 1; i < ARRAY_SIZE(world); i++) {
 			while (world[i].up &&
-			       raftblk_replica_next(&world[i].rep, now, ~0U, &a)) {
+			       raftblk_replica_next(&world[i].rep, now, ~world[i].unready, &a)) {
 				act(&world[i], &a);
 				again = true;
 			}

@@ -35,6 +35,7 @@ struct raftblk_payload {
  * @held: those, in order
  * @fail: bit 1 << RAFTBLK_ACT_*: such actions fail with -EIO; REPAIR_LOOK: no block can be
  *	read; READ: what is not in memory
+ * @unready: bit 1 << slot: no message can be sent to that member
  * @count: how many actions of each type there were
  * @msg: messages sent to members that are no worlds
  */
@@ -56,7 +57,7 @@ struct world {
 	u8 work[64 << 10];
 	struct raftblk_recovered found;
 
-	u32 hold, fail;
+	u32 hold, fail, unready;
 	struct raftblk_action held[W_HELD];
 	u32 nr_held;
 	u32 count[RAFTBLK_ACT_REPAIR_WRITE + 1];

@@ -26,7 +26,7 @@ class LabError(Exception):
 DEFAULTS = {'nodes': 3, 'disk': '64M', 'kernel': None, 'debug': False,
             'mem': 0, 'smp': 0, 'volatile': True, 'extra_disks': {},
             'sector': 512, 'bus': 'virtio',
-            'bench': False, 'append': '', 'lifetime': 4 * 3600, 'daemon': False}
+            'bench': False, 'append': '', 'short': False, 'lifetime': 4 * 3600, 'daemon': False}
 
 
 class Lab:
@@ -36,9 +36,10 @@ class Lab:
     kernel), mem (MB), smp, volatile (disks lose what is not flushed),
     extra_disks ({'log': '32M'}: /dev/vdb and on, in this order), sector (of the
     disks: 512 or 4096 bytes), bus ('virtio', or 'nvme': then the disk is
-    /dev/nvme0n1 and has no volatile cache), bench (the tools of the benchmark), append (more for the kernel's command line),
-    lifetime (seconds after which it is ended), daemon (lives on when the process
-    that started it ends).
+    /dev/nvme0n1 and has no volatile cache), bench (the tools of the benchmark),
+    append (more for the kernel's command line), short (repeat less), lifetime
+    (seconds after which it is ended), daemon (lives on when the process that
+    started it ends).
     """
 
     def __init__(self, name='default', **options):
@@ -188,6 +189,10 @@ class Lab:
     def patience(self):
         """What time-outs are multiplied with: the debug kernel is slow, a host may be."""
         return 6 if self.kernel.debug else 2
+
+    def times(self, many, few):
+        """How often to repeat: few times on the debug kernel and in a short run."""
+        return few if self.kernel.debug or self.about['short'] else many
 
     def boot_seconds(self):
         """Seconds from the start of `up` until each node answered."""

@@ -6,6 +6,7 @@ It may also say, as plain assignments:
     TIMEOUT = seconds   on the stock kernel; the debug kernel gets five times that
     MODULE = False      it does without raftblk.ko
     DEBUG = True        it belongs to the selection for the debug kernel
+    LONG = True         a short run leaves it out
     STOCK = False       it only runs on the debug kernel
 """
 
@@ -20,7 +21,7 @@ from .lab import Lab
 
 FOLDER = os.path.join(paths.VM, 'scenarios')
 SETTINGS = {'LAB': {}, 'TIMEOUT': 300, 'MODULE': True, 'DEBUG': False,
-            'STOCK': True}
+            'STOCK': True, 'LONG': False}
 
 
 class Skip(Exception):
@@ -47,13 +48,13 @@ class Scenario:
     def lab_name(self, debug):
         return f'{"debug" if debug else "test"}-{self.name}'
 
-    def run(self, debug, kernel=None):
+    def run(self, debug, kernel=None, short=False):
         """Run it in this process; return the exit code: 0, 1 or 4."""
         spec = importlib.util.spec_from_file_location(self.name, self.path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         options = dict(self.settings['LAB'], debug=debug, kernel=kernel,
-                       lifetime=self.timeout(debug) + 120)
+                       short=short, lifetime=self.timeout(debug) + 120)
         try:
             with Lab(self.lab_name(debug), **options) as lab:
                 if self.settings['MODULE'] and not lab.node(1).has_module():
@@ -78,11 +79,11 @@ def all_names():
 
 
 def main():
-    """python3 -m rblab.scenario NAME [debug] [kernel=VER]"""
+    """python3 -m rblab.scenario NAME [debug] [short] [kernel=VER]"""
     sys.path.insert(0, FOLDER)
     name, *words = sys.argv[1:]
     kernel = next((word[7:] for word in words if word.startswith('kernel=')), None)
-    sys.exit(Scenario(name).run('debug' in words, kernel))
+    sys.exit(Scenario(name).run('debug' in words, kernel, 'short' in words))
 
 
 if __name__ == '__main__':

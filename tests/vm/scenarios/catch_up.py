@@ -7,6 +7,7 @@ from _common import DEVICE, caught_up, expect, finish, form, pause, up
 
 LAB = {'nodes': 3, 'disk': '224M'}
 TIMEOUT = 600
+LONG = True
 
 MIB = 1 << 20
 LOG = 16

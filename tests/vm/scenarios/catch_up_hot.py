@@ -7,6 +7,7 @@ from _common import DEVICE, caught_up, expect, finish, form, up
 
 LAB = {'nodes': 3, 'disk': '96M'}
 TIMEOUT = 600
+LONG = True
 
 LOG = 8 << 20
 

@@ -7,6 +7,7 @@ from _common import DEVICE, VOLUME, caught_up, expect, finish, voters
 
 LAB = {'nodes': 2, 'disk': '1T', 'mem': 512}
 TIMEOUT = 900
+LONG = True
 
 MIB = 1 << 20
 WRITTEN = 200 * MIB

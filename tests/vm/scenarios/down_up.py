@@ -11,12 +11,11 @@ DEBUG = True
 
 
 def run(lab):
-    times = 5 if lab.kernel.debug else 50
     form(lab, '128M')
     oracle = Oracle(DEVICE, blocks=2048, qd=4)
     writer = oracle.write(lab.node(1), pause=5000)
     writer.wait_acks(50, 120)
-    for number in range(times):
+    for number in range(lab.times(50, 5)):
         node = lab.node(2 + number % 2)
         node.raftblk('down', 'vol0', timeout=60)
         if number % 4 < 2:

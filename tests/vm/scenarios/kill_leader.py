@@ -23,13 +23,12 @@ FIO = (f'fio --name=verify --filename={DEVICE} --offset=32M --size=4M --bs=4k '
 
 
 def run(lab):
-    rounds = 3 if lab.kernel.debug else 20
     chance = random.Random(20)
     form(lab, '96M')
     oracle = Oracle(DEVICE, blocks=2048, qd=8)
     lab.node(1).run(FIO + '--rw=write --iodepth=16 --do_verify=0', timeout=120)
     at = 1
-    for number in range(rounds):
+    for number in range(lab.times(20, 3)):
         lab.node(at).detach(FIO + '--rw=randwrite --iodepth=4 --do_verify=0 '
                             '--time_based --runtime=900 --rate_iops=100')
         writer = oracle.write(lab.node(at))

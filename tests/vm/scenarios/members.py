@@ -8,6 +8,7 @@ from _common import (DEVICE, REMOVED_SAYS, VOLUME, caught_up, expect, finish, is
 
 LAB = {'nodes': 5, 'disk': '96M', 'mem': 256}
 TIMEOUT = 600
+LONG = True
 
 
 def all_vote(lab, node, ids):

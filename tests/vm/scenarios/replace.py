@@ -6,6 +6,7 @@ from _common import (DEVICE, REMOVED_SAYS, VOLUME, caught_up, expect, finish, fo
 
 LAB = {'nodes': 4, 'disk': '128M', 'mem': 256}
 TIMEOUT = 500
+LONG = True
 
 FIO = (f'fio --name=verify --filename={DEVICE} --size=24M --rw=randwrite --bs=4k --iodepth=8 '
        '--ioengine=libaio --direct=1 --verify=crc32c --verify_backlog=64 --verify_fatal=1 '

@@ -5,6 +5,7 @@ import sectors_4k
 
 LAB = {'nodes': 3, 'disk': '128M', 'sector': 4096, 'bus': 'nvme'}
 TIMEOUT = 420
+LONG = True
 
 
 def run(lab):

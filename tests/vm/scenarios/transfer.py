@@ -14,7 +14,7 @@ def run(lab):
     oracle = Oracle(DEVICE, blocks=1024, qd=8)
     writer = oracle.write(lab.node(1))
     writer.wait_acks(50)
-    for number in range(6):
+    for number in range(lab.times(6, 3)):
         term = lab.node(1).status('vol0')['term']
         lab.node(1).raftblk('transfer', 'vol0', str(2 + number % 2), timeout=60)
         lab.wait(lambda: lab.node(1).status('vol0')['term'] > term, 30, 'a new term')
