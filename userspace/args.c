@@ -47,7 +47,7 @@ void verb_help(const struct verb *v)
 
 		snprintf(left, sizeof(left), "--%s%s%s", o->name, o->arg ? " " : "",
 			 o->arg ? o->arg : "");
-		printf("  %-26s %s\n", left, o->help);
+		printf("  %-29s %s\n", left, o->help);
 	}
 }
 

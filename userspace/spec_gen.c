@@ -401,6 +401,9 @@ static const struct spec_attr spec_set_member_attrs[] = {
 	[RAFTBLK_A_MEMBER_REPLACES] = {
 		.name = "replaces", .type = SPEC_U32,
 	},
+	[RAFTBLK_A_MEMBER_LAG_TIME] = {
+		.name = "lag_time", .type = SPEC_U64,
+	},
 };
 
 const struct spec_set spec_set_member = {

@@ -102,21 +102,32 @@ static const char *member_state(struct json_object *vol, struct json_object *m)
 	return "not connected";
 }
 
+/* Entries, bytes and seconds, as far as they are known. */
 static void format_behind(struct json_object *m, char *out)
 {
+	u64 ms = j_u64(m, "lag_time");
 	char size[16];
+	int n;
 
-	if (!strcmp(j_str(m, "progress"), "behind"))
-		snprintf(out, CELL, "beyond the log");
-	else if (!j_get(m, "lag"))
+	if (!j_get(m, "lag")) {
 		snprintf(out, CELL, "-");
-	else if (!j_u64(m, "lag"))
+		return;
+	}
+	if (!j_u64(m, "lag")) {
 		snprintf(out, CELL, "up to date");
-	else if (j_get(m, "lag_bytes"))
-		snprintf(out, CELL, "%" PRIu64 " entries, %s", j_u64(m, "lag"),
-			 format_size(j_u64(m, "lag_bytes"), size));
+		return;
+	}
+	if (!strcmp(j_str(m, "progress"), "behind"))
+		n = snprintf(out, CELL, "beyond the log");
 	else
-		snprintf(out, CELL, "%" PRIu64 " entries", j_u64(m, "lag"));
+		n = snprintf(out, CELL, "%" PRIu64 " entries", j_u64(m, "lag"));
+	if (j_get(m, "lag_bytes"))
+		n += snprintf(out + n, CELL - n, ", %s",
+			      format_size(j_u64(m, "lag_bytes"), size));
+	if (ms < 10000)
+		snprintf(out + n, CELL - n, ", %" PRIu64 ".%" PRIu64 " s", ms / 1000, ms / 100 % 10);
+	else
+		snprintf(out + n, CELL - n, ", %" PRIu64 " s", ms / 1000);
 }
 
 /* Members that follow have nothing to say to each other; only silence towards the
@@ -197,7 +208,17 @@ static void hint(const char *fmt, ...)
 	printf("%s\n", color("off"));
 }
 
-/* Voters this machine has no connection to: who they are.  @data: of those with data. */
+/* Not connected, or silent towards the leader: of a machine without power the connection is there
+ * until somebody gives it up.
+ */
+static bool is_missing(struct json_object *vol, struct json_object *m)
+{
+	bool leads = !strcmp(j_str(vol, "role"), "leader");
+
+	return !is_connected(m) || (leads && (!j_get(m, "heard") || j_u64(m, "heard") >= SLOW_MS));
+}
+
+/* Voters that this machine misses: who they are.  @data: of those with data. */
 static void missing_voters(struct json_object *vol, bool data, char *list, size_t size)
 {
 	struct json_object *members = j_get(vol, "members");
@@ -208,7 +229,7 @@ static void missing_voters(struct json_object *vol, bool data, char *list, size_
 		struct json_object *m = json_object_array_get_idx(members, i);
 		struct json_object *addr = j_get(m, "address");
 
-		if (j_bool(m, "self") || is_connected(m) || !strcmp(member_part(m), "learner") ||
+		if (j_bool(m, "self") || !is_missing(vol, m) || !strcmp(member_part(m), "learner") ||
 		    (data && member_has_flag(m, "witness")) || used >= size)
 			continue;
 		used += snprintf(list + used, size - used, "%s%" PRIu64 " (%s%s%s)",

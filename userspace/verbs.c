@@ -33,8 +33,8 @@ static const struct opt create_opts[] = {
 static const struct opt join_opts[] = {
 	OPT_DEF_ADDR,
 	{ OPT_ROLE, "role", "voter|learner|witness",
-	  "learner: an asynchronous copy that never votes; witness: votes and keeps the log, without "
-	  "the data; voter if not given", false },
+	  "learner: a copy that never votes; witness: votes, without the data; voter if not given",
+	  false },
 	{ OPT_REPLACE, "replace", "NODE",
 	  "take the place of this member, and be what it is, in one step", false },
 	{ OPT_TOKEN, "token", "TOKEN",

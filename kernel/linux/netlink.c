@@ -7,8 +7,10 @@
  * Commands run in parallel.  None of them touches a replica: what belongs to
  * the worker is asked of the worker (raftblk_volume_call()).
  */
+#include <linux/in.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <net/ipv6.h>
 
 #include "net.h"
 #include "netlink.h"
@@ -484,6 +486,20 @@ int raftblk_nl_verify_doit(struct sk_buff *req, struct genl_info *info)
 
 /* Joining */
 
+/* One that a single machine can have. */
+static bool address_is_unicast(const struct raftblk_addr *addr)
+{
+	struct in6_addr in6;
+	__be32 in;
+
+	if (addr->family == 4) {
+		memcpy(&in, addr->ip, sizeof(in));
+		return !ipv4_is_zeronet(in) && !ipv4_is_multicast(in) && !ipv4_is_lbcast(in);
+	}
+	memcpy(&in6, addr->ip, sizeof(in6));
+	return !ipv6_addr_any(&in6) && !ipv6_addr_is_multicast(&in6);
+}
+
 int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_addr *addr)
 {
 	struct nlattr *tb[RAFTBLK_A_ADDRESS_MAX + 1];
@@ -503,6 +519,11 @@ int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_add
 	addr->family = nla_len(ip) == 4 ? 4 : 6;
 	memcpy(addr->ip, nla_data(ip), nla_len(ip));
 	addr->port = nla_get_u16(tb[RAFTBLK_A_ADDRESS_PORT]);
+	if (!address_is_unicast(addr)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, ip,
+				    "not the address of a machine: unspecified, multicast or broadcast");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -58,13 +58,19 @@ int raftblk_netlink_put_member(struct sk_buff *skb, const struct raftblk_member 
 	return 0;
 }
 
-/* Payload of the entries above @match, or false if that cannot be told cheaply. */
+/* Payload of the entries above @match, or false if they are not here any more.  Of many, what
+ * they take in the ring, which is a little more.
+ */
 static bool lag_bytes(struct raftblk_log *log, u64 match, u64 *bytes)
 {
 	u64 index = match + 1;
 
-	if (index < log->first || log->last - match > LAG_WALK_MAX)
+	if (index < log->first)
 		return false;
+	if (log->last - match > LAG_WALK_MAX && index <= log->staged) {
+		*bytes = (log->tail_pos - raftblk_log_entry(log, index)->rec_pos) << 9;
+		return true;
+	}
 	for (*bytes = 0; index <= log->last; index++)
 		*bytes += raftblk_log_entry(log, index)->bytes;
 	return true;
@@ -84,7 +90,9 @@ static int put_progress(struct sk_buff *skb, struct raftblk_replica *rep, u32 sl
 	if (self)
 		match = rep->log.durable;
 	if (put_u64(skb, RAFTBLK_A_MEMBER_MATCH, match) ||
-	    put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match))
+	    put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match) ||
+	    put_u64(skb, RAFTBLK_A_MEMBER_LAG_TIME,
+		    div_u64(raft_lag_ns(&rep->raft, raftblk_now(), slot), RAFTBLK_NSEC_PER_MSEC)))
 		return -EMSGSIZE;
 	if (lag_bytes(&rep->log, match, &bytes) &&
 	    put_u64(skb, RAFTBLK_A_MEMBER_LAG_BYTES, bytes))

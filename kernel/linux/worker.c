@@ -224,9 +224,9 @@ static void publish_config(struct raftblk_volume *vol)
 
 	if (r->removed) {
 		/* Nobody is dialled or listened to any more. */
-		if (vol->config_settled)
+		if (!vol->parted)
 			raftblk_net_configure(vol, NULL, false);
-		vol->config_settled = false;
+		vol->parted = true;
 		return;
 	}
 	/* Only the worker writes vol->config, so it may look without the lock. */
@@ -374,7 +374,7 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		break;
 	case RAFTBLK_EVENT_REMOVED:
 		vol_warn(vol, "this member was removed from the volume\n");
-		raftblk_net_configure(vol, NULL, false);
+		publish_config(vol);
 		break;
 	default:
 		break;
@@ -528,7 +528,7 @@ static long worker_timeout(struct raftblk_volume *vol)
 	if (atomic_read(&vol->pool.starved))
 		deadline = min(deadline, now + STARVED_RETRY_NS);
 	/* Who has no leader asks around now and then, whatever the replica waits for. */
-	if (!vol->replica.raft.removed && !raftblk_net_has_leader(vol))
+	if (!vol->replica.raft.removed && !vol->replica.fault && !raftblk_net_has_leader(vol))
 		deadline = min(deadline, now + RAFTBLK_NSEC_PER_SEC);
 	if (deadline <= now)
 		return 1;

@@ -382,6 +382,8 @@ enum raftblk_a_address {
  *	not count for commits. (u8)
  * @RAFTBLK_A_MEMBER_REPLACES: Node id of the member whose place it takes as soon as it has
  *	caught up. (u32)
+ * @RAFTBLK_A_MEMBER_LAG_TIME: Leader only; age of the oldest entry it has still to
+ *	confirm, in ms. (u64)
  */
 enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_PAD = 1,
@@ -405,6 +407,7 @@ enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_LAST_ERROR,
 	RAFTBLK_A_MEMBER_INCOMPLETE,
 	RAFTBLK_A_MEMBER_REPLACES,
+	RAFTBLK_A_MEMBER_LAG_TIME,
 
 	__RAFTBLK_A_MEMBER_MAX,
 	RAFTBLK_A_MEMBER_MAX = (__RAFTBLK_A_MEMBER_MAX - 1)

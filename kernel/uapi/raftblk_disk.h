@@ -55,7 +55,7 @@
  * @ring_start: first sector of the ring
  * @ring_sectors: its size
  * @data_start: first sector of the data area
- * @data_sectors: its size
+ * @data_sectors: its size; 0: there is none, the member is a witness
  * @volume_sectors: size of the volume when the member was formatted
  * @log_align: records start at and are padded to multiples of this, in bytes
  * @max_entries: most entries the log may hold in memory; a power of two

@@ -446,8 +446,16 @@ static void client_tick(struct event *ev)
 	struct node *n = ev->node;
 
 	sim_post(rnd_range(1, 2 * sim.set.think), client_tick, n, NULL)->life = n->life;
-	if (n->stopping || sim.final)
+	if (n->stopping)
 		return;
+	if (sim.final) {
+		/* One that was behind hears only now that another one has the device. */
+		if (n->fenced && n->opens && !n->nr_ops) {
+			client_close(n);
+			node_run(n);
+		}
+		return;
+	}
 	if (n == favourite && check_has_left(n->id))
 		client_favour(&node[rnd(sim.set.nodes)]);
 	if (n->opens) {
