@@ -238,6 +238,19 @@ int format_device(const struct device *dev, const struct raftblk_super *s, bool 
 	return err ? format_error(dev, err) : EXIT_OK;
 }
 
+/* Both superblocks; one of them is good at every moment. */
+static int write_supers(const struct device *dev, const void *buf)
+{
+	int err = 0;
+
+	for (int i = 0; i < 2 && !err; i++) {
+		err = device_write(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf, RAFTBLK_META_BYTES);
+		if (!err)
+			err = device_sync(dev);
+	}
+	return err;
+}
+
 int format_finish(const struct device *dev, const struct raftblk_super *s,
 		  const struct raftblk_config *config)
 {
@@ -261,25 +274,20 @@ int format_finish(const struct device *dev, const struct raftblk_super *s,
 	if (!err)
 		err = device_sync(dev);
 	raftblk_super_encode(s, buf);
-	for (int i = 0; i < 2 && !err; i++)
-		err = device_write(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf, sizeof(buf));
-	explicit_bzero(buf, sizeof(buf));
 	if (!err)
-		err = device_sync(dev);
+		err = write_supers(dev, buf);
+	explicit_bzero(buf, sizeof(buf));
 	return err ? format_error(dev, err) : EXIT_OK;
 }
 
-int format_rewrite_super(const struct device *dev, const struct raftblk_super *s)
+int format_move(const struct device *dev, const struct raftblk_addr *listen)
 {
 	u8 buf[RAFTBLK_META_BYTES];
-	int err = 0;
+	int err = device_read(dev, RAFTBLK_SUPER_SECTOR(0) * 512, buf, sizeof(buf));
 
-	memset(buf, 0, sizeof(buf));
-	raftblk_super_encode(s, buf);
-	for (int i = 0; i < 2 && !err; i++) {
-		err = device_write(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf, sizeof(buf));
-		if (!err)
-			err = device_sync(dev);
+	if (!err) {
+		raftblk_super_move(buf, listen);
+		err = write_supers(dev, buf);
 	}
 	explicit_bzero(buf, sizeof(buf));
 	return err ? fail(EXIT_ERROR, "%s: the superblock cannot be written: %s", dev->path,

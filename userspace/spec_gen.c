@@ -74,11 +74,13 @@ static const char *const spec_event_kind_names[] = {
 	"catchup-end",
 	"removed",
 	"waits-for-data",
+	"read-repaired",
+	"repair-failed",
 };
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 15,
+	.nr = 17,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {
@@ -326,6 +328,9 @@ static const struct spec_attr spec_set_member_attrs[] = {
 	[RAFTBLK_A_MEMBER_REPLACES] = {
 		.name = "replaces", .type = SPEC_U32,
 	},
+	[RAFTBLK_A_MEMBER_LAG_TIME] = {
+		.name = "lag_time", .type = SPEC_U64,
+	},
 };
 
 const struct spec_set spec_set_member = {
@@ -399,6 +404,12 @@ static const struct spec_attr spec_set_stats_attrs[] = {
 	},
 	[RAFTBLK_A_STATS_SERVE_BYTES] = {
 		.name = "serve_bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_REPAIRED] = {
+		.name = "repaired", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_STATS_REPAIR_FAILED] = {
+		.name = "repair_failed", .type = SPEC_U64,
 	},
 };
 
@@ -502,6 +513,12 @@ static const struct spec_attr spec_set_event_attrs[] = {
 	},
 	[RAFTBLK_A_EVENT_ERROR] = {
 		.name = "error", .type = SPEC_S32,
+	},
+	[RAFTBLK_A_EVENT_OFFSET] = {
+		.name = "offset", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_EVENT_BYTES] = {
+		.name = "bytes", .type = SPEC_U64,
 	},
 };
 

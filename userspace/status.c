@@ -102,21 +102,32 @@ static const char *member_state(struct json_object *vol, struct json_object *m)
 	return "not connected";
 }
 
+/* Entries, bytes and seconds, as far as they are known. */
 static void format_behind(struct json_object *m, char *out)
 {
+	u64 ms = j_u64(m, "lag_time");
 	char size[16];
+	int n;
 
-	if (!strcmp(j_str(m, "progress"), "behind"))
-		snprintf(out, CELL, "beyond the log");
-	else if (!j_get(m, "lag"))
+	if (!j_get(m, "lag")) {
 		snprintf(out, CELL, "-");
-	else if (!j_u64(m, "lag"))
+		return;
+	}
+	if (!j_u64(m, "lag")) {
 		snprintf(out, CELL, "up to date");
-	else if (j_get(m, "lag_bytes"))
-		snprintf(out, CELL, "%" PRIu64 " entries, %s", j_u64(m, "lag"),
-			 format_size(j_u64(m, "lag_bytes"), size));
+		return;
+	}
+	if (!strcmp(j_str(m, "progress"), "behind"))
+		n = snprintf(out, CELL, "beyond the log");
 	else
-		snprintf(out, CELL, "%" PRIu64 " entries", j_u64(m, "lag"));
+		n = snprintf(out, CELL, "%" PRIu64 " entries", j_u64(m, "lag"));
+	if (j_get(m, "lag_bytes"))
+		n += snprintf(out + n, CELL - n, ", %s",
+			      format_size(j_u64(m, "lag_bytes"), size));
+	if (ms < 10000)
+		snprintf(out + n, CELL - n, ", %" PRIu64 ".%" PRIu64 " s", ms / 1000, ms / 100 % 10);
+	else
+		snprintf(out + n, CELL - n, ", %" PRIu64 " s", ms / 1000);
 }
 
 /* Members that follow have nothing to say to each other; only silence towards the
@@ -228,6 +239,19 @@ static void missing_voters(struct json_object *vol, bool data, char *list, size_
 	}
 }
 
+static void show_repairs(struct json_object *vol)
+{
+	struct json_object *stats = j_get(vol, "stats");
+	u64 repaired = j_u64(stats, "repaired"), failed = j_u64(stats, "repair_failed");
+
+	if (repaired)
+		hint("%" PRIu64 " blocks of 4 KiB of %s could not be read since it was brought up, "
+		     "and were written anew from other members.", repaired, j_str(vol, "path"));
+	if (failed)
+		hint("%" PRIu64 " blocks of 4 KiB of %s could not be read, and could not be "
+		     "repaired. dmesg says where.", failed, j_str(vol, "path"));
+}
+
 static void show_hints(struct json_object *vol)
 {
 	char missing[1024];
@@ -267,6 +291,7 @@ static void show_hints(struct json_object *vol)
 	if (j_bool(vol, "fenced"))
 		hint("Another node wrote while this one was cut off: whoever has the device open "
 		     "here gets errors until it closes it.");
+	show_repairs(vol);
 }
 
 static void show_catchup(struct json_object *vol, struct history *history)

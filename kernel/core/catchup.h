@@ -25,16 +25,17 @@
 #define RAFTBLK_SERVE_READS	4	/* of which this many hold up applies */
 
 /**
- * struct raftblk_chunk_io - what the shell has to do with a chunk
+ * struct raftblk_chunk_io - what the shell has to do with a chunk or blocks of it
  * @id: for the event that reports the end
  * @chunk: its number
  * @sector: first sector of the volume
  * @nsect: length; blocks of RAFTBLK_BLOCK_SECTORS, the last may be shorter
- * @differ: CHUNK_WRITE: bit i: write block i
- * @zero: CHUNK_WRITE: those of them that are zeros; the others follow each other in
+ * @differ: CHUNK_WRITE, REPAIR_WRITE: bit i: write block i; REPAIR_LOOK: read it
+ * @zero: _WRITE: those of them that are zeros; the others follow each other in
  *	@payload
- * @payload: CHUNK_WRITE; valid until _chunk_written(), may be NULL
+ * @payload: _WRITE; valid until _written(), may be NULL
  * @zeroed: CHUNK_SERVE: compare with zeros, not with @hash
+ * @lost: CHUNK_SERVE: only the blocks whose hash is 0
  * @hash: CHUNK_READ: to be filled, with 0 for a block that cannot be read; CHUNK_SERVE:
  *	to compare with, 0 differs from everything.  RAFTBLK_CHUNK_BLOCKS of them,
  *	valid until the end is reported
@@ -48,6 +49,7 @@ struct raftblk_chunk_io {
 	u64 zero;
 	struct raftblk_payload *payload;
 	bool zeroed;
+	bool lost;
 	u64 *hash;
 };
 
@@ -123,6 +125,7 @@ enum raftblk_serve_state {
  * @status: why there is no answer
  * @urgent: the asker holds up entries until it has this
  * @zeroed, @hash: what the asker has
+ * @lost: it asks only for blocks whose hash is 0
  * @tag: every entry up to here is in what was read, and none above
  * @version: of the extent
  * @diff: the answer
@@ -138,6 +141,7 @@ struct raftblk_serve {
 	int status;
 	bool urgent;
 	bool zeroed;
+	bool lost;
 	u64 hash[RAFTBLK_CHUNK_BLOCKS];
 	u64 tag;
 	u64 version;

@@ -31,7 +31,7 @@ enum raftblk_msg_type {
 	RAFTBLK_MSG_CATCHUP_RESP,	/* ctx, status; index, log_term: boundary; body */
 	RAFTBLK_MSG_LIST_REQ,		/* ctx; chunk: from; commit: changed above; index: applied at least */
 	RAFTBLK_MSG_LIST_RESP,		/* ctx, status; chunk: go on from; index: how many more; nr, body; F_END */
-	RAFTBLK_MSG_FETCH,		/* ctx, chunk; index: applied at least; body, or none: it is all zeros here */
+	RAFTBLK_MSG_FETCH,		/* ctx, chunk; index: applied at least; status: 0 or LOST; body, or none: it is all zeros here */
 	RAFTBLK_MSG_DATA,		/* ctx, chunk, status; index: as of; body, payload */
 };
 

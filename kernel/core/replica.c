@@ -97,6 +97,7 @@ static void lists_init(struct raftblk_replica *rep)
 	INIT_LIST_HEAD(&rep->writes);
 	INIT_LIST_HEAD(&rep->proposed);
 	INIT_LIST_HEAD(&rep->reads);
+	INIT_LIST_HEAD(&rep->broken);
 	INIT_LIST_HEAD(&rep->planned);
 	INIT_LIST_HEAD(&rep->reading);
 	INIT_LIST_HEAD(&rep->done);
@@ -146,6 +147,7 @@ static void replica_scan(struct raftblk_replica *rep, const struct raftblk_ckpt 
 	rep->volume_sectors = ckpt->volume_sectors;
 	rep->applied = ckpt->applied_index;
 	rep->apply_next = rep->applied + 1;
+	rep->replay_end = rep->log.last;
 	rep->applied_config = ckpt->config;
 	rep->applied_owner_node = ckpt->owner_node;
 	rep->applied_owner_token = ckpt->owner_token;
@@ -391,6 +393,7 @@ static void replica_settle(struct raftblk_replica *rep)
 	raftblk_replica_changes_step(rep);
 	raftblk_replica_requests_expire(rep);
 	raftblk_replica_writes_step(rep);
+	raftblk_repair_step(rep);
 	raftblk_replica_reads_step(rep);
 	raftblk_replica_trim(rep);
 	raftblk_catchup_step(rep);

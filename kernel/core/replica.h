@@ -21,6 +21,7 @@
 
 #include "catchup.h"
 #include "raft.h"
+#include "repair.h"
 
 #define RAFTBLK_READ_SEGMENTS	16	/* pieces a read may consist of; more: it waits for apply */
 #define RAFTBLK_APPLY_DEPTH	64	/* entries on their way to the data area */
@@ -33,6 +34,7 @@ enum raftblk_req_state {
 	RAFTBLK_REQ_PROPOSED,	/* write: in the log at (index, term) */
 	RAFTBLK_REQ_READING,	/* read: with the shell */
 	RAFTBLK_REQ_RECHECK,	/* read: data there, leadership to be confirmed again */
+	RAFTBLK_REQ_BROKEN,	/* read: failed, waits for what another member has */
 	RAFTBLK_REQ_ENDED,
 };
 
@@ -66,14 +68,17 @@ struct raftblk_segment {
  *	was asked to be confirmed, 0: asked of the leader
  * @round: write: the owner's token it was submitted under.  Read: round of
  *	raft_read_begin(), or ctx of a READ_REQ
+ * @chunk: BROKEN: chunks of the read below are as good as they get
+ * @tries: read: so often it has failed
  *
  * A DISCARD is applied as write-zeroes that may unmap, and reads back as zeros:
  * what a disk returns after a plain discard differs from disk to disk, and so
  * would the replicas.
  *
  * Ends with @status 0; -EIO: no right to write (no opener, or fenced), beyond
- * the end, on a witness, or the member has stopped by a fault or has left the volume; -EINVAL:
- * malformed;
+ * the end, on a witness, or the member has stopped by a fault or has left the volume, a
+ * block that no member can read, or none that can be reached within params.repair_ns;
+ * -EINVAL: malformed;
  * -ETIMEDOUT: io-timeout; -ESHUTDOWN.  A write that had been proposed and ends
  * with an error may still be committed and applied, like any write that fails.
  *
@@ -93,6 +98,8 @@ struct raftblk_req {
 	u64 term;
 	u64 round;
 	u64 deadline;		/* io-timeout, 0: none */
+	u64 chunk;
+	u32 tries;
 	u32 nr_segments;
 	struct raftblk_segment segment[RAFTBLK_READ_SEGMENTS];
 };
@@ -189,6 +196,8 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_CATCHUP_END,	/* b: applied; complete again */
 	RAFTBLK_EVENT_REMOVED,		/* this member has left the volume, and takes no more part */
 	RAFTBLK_EVENT_WAITS_FOR_DATA,	/* a: the witness that leads; see raft_waits_for_data() */
+	RAFTBLK_EVENT_READ_REPAIRED,	/* b: sector, a: how many: rewritten with what another member has */
+	RAFTBLK_EVENT_REPAIR_FAILED,	/* likewise: nobody has it, or it could not be written */
 };
 
 /**
@@ -213,6 +222,8 @@ enum raftblk_event_type {
  * @RAFTBLK_ACT_CHUNK_READ: io: read the chunk, fill io.hash; then _chunk_read()
  * @RAFTBLK_ACT_CHUNK_WRITE: io: write the blocks that differ; then _chunk_written()
  * @RAFTBLK_ACT_CHUNK_SERVE: io: read the chunk and compare; then _chunk_served()
+ * @RAFTBLK_ACT_REPAIR_LOOK: io: read the blocks one by one; then _repair_looked()
+ * @RAFTBLK_ACT_REPAIR_WRITE: io: write the blocks; then _repair_written()
  */
 enum raftblk_action_type {
 	RAFTBLK_ACT_SEND,
@@ -231,6 +242,8 @@ enum raftblk_action_type {
 	RAFTBLK_ACT_CHUNK_READ,
 	RAFTBLK_ACT_CHUNK_WRITE,
 	RAFTBLK_ACT_CHUNK_SERVE,
+	RAFTBLK_ACT_REPAIR_LOOK,
+	RAFTBLK_ACT_REPAIR_WRITE,
 };
 
 struct raftblk_action {
@@ -270,6 +283,8 @@ struct raftblk_action {
  * @rate_min: bytes per second that are read for members that catch up although users'
  *	I/O would have to wait; 0: as many as can be
  * @rate_max: and at most so many; 0: any number
+ * @repair_ns: a read of what the disk has lost ends with an error if within this time no
+ *	member that has it can be reached
  */
 struct raftblk_replica_params {
 	struct raft_params raft;
@@ -281,6 +296,7 @@ struct raftblk_replica_params {
 	bool catchup;
 	u64 rate_min;
 	u64 rate_max;
+	u64 repair_ns;
 };
 
 #define RAFTBLK_REPLICA_PARAMS_DEFAULT { \
@@ -293,6 +309,7 @@ struct raftblk_replica_params {
 	.catchup = false, \
 	.rate_min = 4U << 20, \
 	.rate_max = 0, \
+	.repair_ns = 30 * RAFTBLK_NSEC_PER_SEC, \
 }
 
 struct raftblk_pending_event {
@@ -354,12 +371,14 @@ struct raftblk_pending_event {
  * @work_config: work space: what init finds, and the configuration JOIN builds
  *
  * @writes: WAITING, oldest first; @proposed: PROPOSED, in order of index
- * @reads: WAITING or RECHECK; @planned: to be handed out; @reading: with the shell
+ * @replay_end: entries up to here may have been applied in an earlier life, whatever
+ *	@applied says
+ * @reads: WAITING or RECHECK; @broken: BROKEN; @planned: to be handed out; @reading: with the shell
  * @done, @opened, @changed: ended, to be handed out
  *
  * @remote_ctx: newest ctx of a READ_REQ; @remote_asked: the one not answered
  *	yet, 0: none; @remote_at: when to ask (again)
- * @catchup: see there
+ * @catchup, @repair: see there
  * @peer: what is owed to peers beyond consensus, at most one each way; in the
  *	order of raft.config.member, void when the configuration changes
  * @fault: -errno of what stopped this member
@@ -377,6 +396,7 @@ struct raftblk_replica {
 	u64 volume_sectors;
 	u64 applied;
 	u64 apply_next;
+	u64 replay_end;
 	u64 apply_index[RAFTBLK_APPLY_DEPTH];
 	u32 applying;
 	u32 loading;
@@ -436,6 +456,7 @@ struct raftblk_replica {
 	struct list_head writes;
 	struct list_head proposed;
 	struct list_head reads;
+	struct list_head broken;
 	struct list_head planned;
 	struct list_head reading;
 	struct list_head done;
@@ -456,6 +477,7 @@ struct raftblk_replica {
 	} peer[RAFTBLK_MAX_MEMBERS];
 	bool owe_pull_req, owe_read_req, owe_release;
 	struct raftblk_catchup catchup;
+	struct raftblk_repairs repair;
 
 	int fault;
 	bool stopping;
@@ -550,6 +572,11 @@ void raftblk_replica_chunk_read(struct raftblk_replica *rep, u64 now, u32 id);
 void raftblk_replica_chunk_written(struct raftblk_replica *rep, u64 now, u32 id, int status);
 void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
 				  const struct raftblk_chunk_diff *diff, int status);
+
+/* @id: of the action.  @bad: bit i: block i cannot be read. */
+void raftblk_replica_repair_looked(struct raftblk_replica *rep, u64 now, u32 id, u64 bad);
+/* A block that cannot be written does not stop the member: it had been lost already. */
+void raftblk_replica_repair_written(struct raftblk_replica *rep, u64 now, u32 id, int status);
 
 /**
  * raftblk_replica_next() - the next thing to do

@@ -128,6 +128,7 @@ bool raftblk_replica_apply_next(struct raftblk_replica *rep, struct raftblk_acti
 			/* Now, not when it is done: version 0 says that nothing was written. */
 			if (rep->vmap)
 				raftblk_vmap_set(rep->vmap, e->sector, e->nsect, rep->apply_next);
+			raftblk_repair_applying(rep, e, rep->apply_next);
 			a->type = RAFTBLK_ACT_APPLY;
 			a->index = rep->apply_next;
 			a->entry = *e;

@@ -92,6 +92,7 @@ void raftblk_catchup_init(struct raftblk_replica *rep)
 void raftblk_catchup_exit(struct raftblk_replica *rep)
 {
 	raftblk_fetch_drop_all(rep);
+	raftblk_repair_drop_all(rep);
 	raftblk_serve_drop_all(rep);
 }
 
@@ -165,7 +166,8 @@ static bool is_drained(struct raftblk_replica *rep)
 {
 	return !rep->applying && !rep->loading && !rep->map_writing && !rep->log.nr_writes &&
 	       rep->ckpt_state == RAFTBLK_CKPT_IDLE && list_empty(&rep->reading) &&
-	       list_empty(&rep->planned) && raftblk_fetch_stop(rep) && raftblk_serve_is_idle(rep);
+	       list_empty(&rep->planned) && raftblk_fetch_stop(rep) && raftblk_serve_is_idle(rep) &&
+	       raftblk_repair_is_idle(rep);
 }
 
 /*
@@ -219,6 +221,7 @@ static void take_boundary(struct raftblk_replica *rep)
 	rep->applied_owner_token = c->owner_token;
 	rep->log_owner_node = c->owner_node;
 	rep->log_owner_token = c->owner_token;
+	rep->replay_end = c->boundary;
 	rep->tracked = c->boundary;
 	rep->tracked_commit = c->boundary;
 	rep->unapplied_bytes = 0;
@@ -331,12 +334,14 @@ bool raftblk_catchup_next(struct raftblk_replica *rep, struct raftblk_action *a)
 {
 	if (!rep->vmap)
 		return false;
-	return raftblk_serve_next(rep, a) || raftblk_fetch_next(rep, a);
+	return raftblk_repair_next(rep, a) || raftblk_serve_next(rep, a) ||
+	       raftblk_fetch_next(rep, a);
 }
 
 bool raftblk_catchup_holds(const struct raftblk_replica *rep, const struct raftblk_entry *e)
 {
-	return rep->vmap && (raftblk_serve_holds(rep, e) || raftblk_fetch_holds(rep, e));
+	return rep->vmap && (raftblk_serve_holds(rep, e) || raftblk_fetch_holds(rep, e) ||
+			     raftblk_repair_holds(rep, e));
 }
 
 u64 raftblk_catchup_deadline(const struct raftblk_replica *rep)
@@ -350,6 +355,7 @@ u64 raftblk_catchup_deadline(const struct raftblk_replica *rep)
 	if (cursor_moved(rep) && rep->ckpt_state == RAFTBLK_CKPT_IDLE)
 		at = min(at, save_at(rep));
 	at = min(at, raftblk_fetch_deadline(rep));
+	at = min(at, raftblk_repair_deadline(rep));
 	return min(at, raftblk_serve_deadline(rep));
 }
 
@@ -381,7 +387,10 @@ void raftblk_catchup_receive(struct raftblk_replica *rep, u32 slot, struct raftb
 		raftblk_fetch_receive_list(rep, m);
 		break;
 	case RAFTBLK_MSG_DATA:
-		raftblk_fetch_receive_data(rep, m);
+		if (rep->catchup.state == RAFTBLK_CATCHUP_FETCH)
+			raftblk_fetch_receive_data(rep, m);
+		else
+			raftblk_repair_receive(rep, slot, m);
 		break;
 	default:
 		raftblk_serve_receive(rep, slot, m);
@@ -425,6 +434,6 @@ bool raftblk_catchup_poll(struct raftblk_replica *rep, u32 ready, struct raftblk
 {
 	if (!rep->vmap)
 		return false;
-	return poll_boundary_req(rep, ready, m) || raftblk_fetch_poll(rep, ready, m) ||
-	       raftblk_serve_poll(rep, ready, m);
+	return poll_boundary_req(rep, ready, m) || raftblk_repair_poll(rep, ready, m) ||
+	       raftblk_fetch_poll(rep, ready, m) || raftblk_serve_poll(rep, ready, m);
 }

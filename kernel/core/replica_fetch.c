@@ -11,9 +11,6 @@
  */
 #include "replica_internal.h"
 
-/* So often an answer may come too late before applies to the chunk wait for one. */
-#define DROPS_MAX	2
-
 /* ---- start and stop ---- */
 
 static void fetch_free(struct raftblk_replica *rep, struct raftblk_fetch *f)
@@ -115,7 +112,7 @@ bool raftblk_fetch_is_done(const struct raftblk_replica *rep)
 /* ---- sources ---- */
 
 /* A witness has no data, whatever it may have of the log. */
-static bool is_source(const struct raftblk_replica *rep, const struct raftblk_member *m)
+bool raftblk_fetch_is_source(const struct raftblk_replica *rep, const struct raftblk_member *m)
 {
 #ifdef RAFTBLK_PLANT_WITNESS_SERVES
 	return m->id != rep->raft.id;	/* planted fault: for the simulator to find */
@@ -138,7 +135,7 @@ static void source_change(struct raftblk_replica *rep)
 	for (i = 1; i <= config->nr; i++) {
 		u32 slot = (at + i + config->nr) % config->nr;
 
-		if (!is_source(rep, &config->member[slot]))
+		if (!raftblk_fetch_is_source(rep, &config->member[slot]))
 			continue;
 		if (!id)
 			id = config->member[slot].id;
@@ -352,7 +349,7 @@ static struct raftblk_fetch *fetch_asked(struct raftblk_replica *rep, const stru
 }
 
 /* Bytes that the payload of these blocks has to have; -1: there is no such block. */
-static s64 blocks_bytes(u32 nsect, u64 differ, u64 zero)
+s64 raftblk_fetch_bytes(u32 nsect, u64 differ, u64 zero)
 {
 	s64 bytes = 0;
 	u32 i;
@@ -408,8 +405,6 @@ void raftblk_fetch_receive_data(struct raftblk_replica *rep, struct raftblk_msg 
 	struct raftblk_catchup *c = &rep->catchup;
 	struct raftblk_fetch *f;
 
-	if (c->state != RAFTBLK_CATCHUP_FETCH)
-		return;
 	f = fetch_asked(rep, m);
 	if (!f)
 		return;
@@ -420,7 +415,7 @@ void raftblk_fetch_receive_data(struct raftblk_replica *rep, struct raftblk_msg 
 		return;
 	}
 	if (m->index < c->boundary ||
-	    blocks_bytes(raftblk_chunk_nsect(rep, f->chunk), le64_to_cpu(d->differ),
+	    raftblk_fetch_bytes(raftblk_chunk_nsect(rep, f->chunk), le64_to_cpu(d->differ),
 			 le64_to_cpu(d->zero)) != m->bytes || !m->bytes != !m->payload)
 		return;
 	if (data_is_too_old(rep, f, m->index)) {
@@ -456,7 +451,7 @@ static void poll_fetch(struct raftblk_replica *rep, struct raftblk_fetch *f, u32
 	f->peer = c->source;
 	raftblk_replica_msg(rep, m, RAFTBLK_MSG_FETCH, slot);
 	m->ctx = f->ctx;
-	m->commit = f->drops >= DROPS_MAX;
+	m->commit = f->drops >= RAFTBLK_DROPS_MAX;
 	m->chunk = f->chunk;
 	/* What has less would be dropped. */
 	m->index = max(c->boundary, raftblk_vmap_chunk_version(rep->vmap, f->chunk));
@@ -543,7 +538,7 @@ bool raftblk_fetch_holds(const struct raftblk_replica *rep, const struct raftblk
 		const struct raftblk_fetch *f = &rep->catchup.fetch[i];
 
 		if (f->state == RAFTBLK_FETCH_WRITE || f->state == RAFTBLK_FETCH_WRITING ||
-		    (f->state == RAFTBLK_FETCH_ASKED && f->drops >= DROPS_MAX)) {
+		    (f->state == RAFTBLK_FETCH_ASKED && f->drops >= RAFTBLK_DROPS_MAX)) {
 			if (raftblk_chunk_overlaps(rep, f->chunk, e))
 				return true;
 		}

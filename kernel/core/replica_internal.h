@@ -10,6 +10,9 @@
 /* How often a question to the leader is repeated: it, or its answer, may be lost. */
 #define RAFTBLK_ASK_NS		(150 * RAFTBLK_NSEC_PER_MSEC)
 
+/* So often content may come too late before applies to the chunk wait for it. */
+#define RAFTBLK_DROPS_MAX	2
+
 /* A member that has stopped, for whatever reason, begins nothing any more. */
 static inline bool raftblk_replica_halted(const struct raftblk_replica *rep)
 {
@@ -75,6 +78,8 @@ u64 raftblk_replica_requests_deadline(const struct raftblk_replica *rep);
 
 /* replica_read.c */
 void raftblk_read_release(struct raftblk_replica *rep, struct raftblk_req *req);
+void raftblk_read_restart(struct raftblk_replica *rep, struct raftblk_req *req);
+bool raftblk_read_lay(struct raftblk_req *req, const struct raftblk_segment *piece);
 void raftblk_replica_reads_step(struct raftblk_replica *rep);
 void raftblk_replica_reads_end(struct raftblk_replica *rep, int status);
 bool raftblk_replica_read_next(struct raftblk_replica *rep, struct raftblk_action *a);
@@ -152,6 +157,22 @@ bool raftblk_fetch_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_m
 bool raftblk_fetch_next(struct raftblk_replica *rep, struct raftblk_action *a);
 bool raftblk_fetch_holds(const struct raftblk_replica *rep, const struct raftblk_entry *e);
 u64 raftblk_fetch_deadline(const struct raftblk_replica *rep);
+
+bool raftblk_fetch_is_source(const struct raftblk_replica *rep, const struct raftblk_member *m);
+s64 raftblk_fetch_bytes(u32 nsect, u64 differ, u64 zero);
+
+/* replica_repair.c */
+bool raftblk_repair_read(struct raftblk_replica *rep, struct raftblk_req *req);
+void raftblk_repair_chunk(struct raftblk_replica *rep, u64 chunk);
+void raftblk_repair_step(struct raftblk_replica *rep);
+bool raftblk_repair_is_idle(const struct raftblk_replica *rep);
+void raftblk_repair_drop_all(struct raftblk_replica *rep);
+void raftblk_repair_receive(struct raftblk_replica *rep, u32 slot, struct raftblk_msg *m);
+bool raftblk_repair_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+bool raftblk_repair_next(struct raftblk_replica *rep, struct raftblk_action *a);
+bool raftblk_repair_holds(const struct raftblk_replica *rep, const struct raftblk_entry *e);
+void raftblk_repair_applying(struct raftblk_replica *rep, const struct raftblk_entry *e, u64 index);
+u64 raftblk_repair_deadline(const struct raftblk_replica *rep);
 
 /* replica_serve.c */
 void raftblk_serve_step(struct raftblk_replica *rep);

@@ -217,6 +217,7 @@ void raftblk_replica_submit(struct raftblk_replica *rep, u64 now, struct raftblk
 	req->term = 0;
 	req->round = read ? 0 : rep->token;
 	req->deadline = rep->params.io_timeout_ns ? now + rep->params.io_timeout_ns : 0;
+	req->tries = 0;
 	req->nr_segments = 0;
 	list_add_tail(&req->link, read ? &rep->reads : &rep->writes);
 	err = req_check(rep, req);
@@ -234,6 +235,24 @@ static void writes_expire(struct raftblk_replica *rep, struct list_head *list)
 			return;
 		raftblk_req_end(rep, req, -ETIMEDOUT);
 	}
+}
+
+static void reads_expire(struct raftblk_replica *rep, struct list_head *list)
+{
+	struct raftblk_req *req, *n;
+
+	list_for_each_entry_safe(req, n, list, link)
+		if (raftblk_deadline_passed(req->deadline, rep->now))
+			raftblk_req_end(rep, req, -ETIMEDOUT);
+}
+
+static u64 reads_deadline(const struct list_head *list, u64 at)
+{
+	const struct raftblk_req *req;
+
+	list_for_each_entry(req, list, link)
+		at = raftblk_deadline_min(at, req->deadline);
+	return at;
 }
 
 /* @deadline: 0: they have none any more */
@@ -261,19 +280,17 @@ void raftblk_replica_set_io_timeout(struct raftblk_replica *rep, u64 now, u64 ti
 	requests_limit(&rep->proposed, deadline);
 	requests_limit(&rep->writes, deadline);
 	requests_limit(&rep->reads, deadline);
+	requests_limit(&rep->broken, deadline);
 }
 
 void raftblk_replica_requests_expire(struct raftblk_replica *rep)
 {
-	struct raftblk_req *req, *n;
-
 	if (!rep->params.io_timeout_ns)
 		return;
 	writes_expire(rep, &rep->proposed);
 	writes_expire(rep, &rep->writes);
-	list_for_each_entry_safe(req, n, &rep->reads, link)
-		if (raftblk_deadline_passed(req->deadline, rep->now))
-			raftblk_req_end(rep, req, -ETIMEDOUT);
+	reads_expire(rep, &rep->reads);
+	reads_expire(rep, &rep->broken);
 }
 
 u64 raftblk_replica_requests_deadline(const struct raftblk_replica *rep)
@@ -291,7 +308,5 @@ u64 raftblk_replica_requests_deadline(const struct raftblk_replica *rep)
 		req = list_first_entry(&rep->writes, struct raftblk_req, link);
 		at = raftblk_deadline_min(at, req->deadline);
 	}
-	list_for_each_entry(req, &rep->reads, link)
-		at = raftblk_deadline_min(at, req->deadline);
-	return at;
+	return reads_deadline(&rep->reads, reads_deadline(&rep->broken, at));
 }

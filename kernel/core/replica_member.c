@@ -185,8 +185,10 @@ static void join_step(struct raftblk_replica *rep, struct raftblk_change *c)
 		}
 		c->started = true;
 	}
-	if (rep->raft.commit >= c->index)
-		change_end(rep, c, 0);
+	if (rep->raft.commit < c->index)
+		return;
+	/* Who does not lead any more may hear of both at once. */
+	change_end(rep, c, raft_has_left(&rep->raft, c->member.id) ? -EIDRM : 0);
 }
 
 /* ---- transfer ---- */

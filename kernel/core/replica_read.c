@@ -38,21 +38,22 @@ static bool segment_split(struct raftblk_req *req, u32 i, u64 at)
 }
 
 /*
- * Lay an entry over what newer ones left open.  False: the read cannot be
- * served before the entry is applied.
+ * Lay what was written, by an entry or before, over what is still to come from the data
+ * area.  Without @piece->payload and @piece->zero it is not at hand.  False: the read
+ * cannot be served so.
  */
-static bool read_overlay(struct raftblk_req *req, const struct raftblk_entry *e)
+bool raftblk_read_lay(struct raftblk_req *req, const struct raftblk_segment *piece)
 {
 	u32 i;
 
 	for (i = 0; i < req->nr_segments; i++) {
 		struct raftblk_segment *s = &req->segment[i];
-		u64 from = max(s->sector, e->sector);
-		u64 end = min(s->sector + s->nsect, e->sector + e->nsect);
+		u64 from = max(s->sector, piece->sector);
+		u64 end = min(s->sector + s->nsect, piece->sector + piece->nsect);
 
 		if (s->payload || s->zero || from >= end)
 			continue;
-		if (e->bytes && !e->payload)
+		if (!piece->payload && !piece->zero)
 			return false;
 		if (s->sector < from) {
 			if (!segment_split(req, i, from))
@@ -61,11 +62,23 @@ static bool read_overlay(struct raftblk_req *req, const struct raftblk_entry *e)
 		}
 		if (end < s->sector + s->nsect && !segment_split(req, i, end))
 			return false;
-		s->payload = e->payload;
-		s->offset = (from - e->sector) * 512;
-		s->zero = !e->payload;
+		s->payload = piece->payload;
+		s->offset = piece->offset + (from - piece->sector) * 512;
+		s->zero = piece->zero;
 	}
 	return true;
+}
+
+static bool read_overlay(struct raftblk_req *req, const struct raftblk_entry *e)
+{
+	const struct raftblk_segment piece = {
+		.sector = e->sector,
+		.nsect = e->nsect,
+		.zero = !e->bytes,
+		.payload = e->payload,
+	};
+
+	return raftblk_read_lay(req, &piece);
 }
 
 static bool read_overlay_all(struct raftblk_replica *rep, struct raftblk_req *req)
@@ -117,7 +130,7 @@ static void read_plan(struct raftblk_replica *rep, struct raftblk_req *req)
 
 /* ---- when it may be served ---- */
 
-static void read_restart(struct raftblk_replica *rep, struct raftblk_req *req)
+void raftblk_read_restart(struct raftblk_replica *rep, struct raftblk_req *req)
 {
 	raftblk_read_release(rep, req);
 	req->state = RAFTBLK_REQ_WAITING;
@@ -135,7 +148,7 @@ static void read_step_lead(struct raftblk_replica *rep, struct raftblk_req *req,
 	struct raft *r = &rep->raft;
 
 	if (req->term != r->term) {
-		read_restart(rep, req);
+		raftblk_read_restart(rep, req);
 		req->term = r->term;
 	}
 	if (!req->round) {
@@ -156,7 +169,7 @@ static void read_step_follow(struct raftblk_replica *rep, struct raftblk_req *re
 {
 	/* Confirmed, or asked, in another role: that is void. */
 	if (req->term || (!req->index && req->round != rep->remote_asked))
-		read_restart(rep, req);
+		raftblk_read_restart(rep, req);
 	if (!req->round && (*ctx || !rep->remote_asked)) {
 		/* A new question: the answer to one sent before this read came in
 		 * may leave out a write that completed in between.
@@ -218,6 +231,9 @@ void raftblk_replica_reads_end(struct raftblk_replica *rep, int status)
 	while (!list_empty(&rep->planned))
 		raftblk_req_end(rep, list_first_entry(&rep->planned, struct raftblk_req, link),
 				status);
+	while (!list_empty(&rep->broken))
+		raftblk_req_end(rep, list_first_entry(&rep->broken, struct raftblk_req, link),
+				status);
 	while (!list_empty(&rep->reads))
 		raftblk_req_end(rep, list_first_entry(&rep->reads, struct raftblk_req, link),
 				status);
@@ -247,7 +263,7 @@ static void read_recheck(struct raftblk_replica *rep, struct raftblk_req *req)
 
 	list_move_tail(&req->link, &rep->reads);
 	if (req->term != r->term || !raft_leads(r)) {
-		read_restart(rep, req);
+		raftblk_read_restart(rep, req);
 	} else if (raft_lease_valid(r, rep->now)) {
 		raftblk_req_end(rep, req, 0);
 	} else {
@@ -265,6 +281,8 @@ void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now, struct raft
 		raftblk_req_end(rep, req, -EIO);
 	else if (rep->stopping)
 		raftblk_req_end(rep, req, -ESHUTDOWN);
+	else if (status && raftblk_repair_read(rep, req))
+		return;
 	else if (status || !req->term)
 		raftblk_req_end(rep, req, status);
 	else

@@ -89,7 +89,12 @@ static void receive_fetch(struct raftblk_replica *rep, const struct raftblk_msg 
 	s->peer = m->from;
 	s->ctx = m->ctx;
 	s->chunk = m->chunk;
-	s->need = m->index;
+	s->lost = m->status == RAFTBLK_FETCH_LOST;
+	/*
+	 * After a restart the data area is newer than @applied says: for a member that is
+	 * whole that would be content above its tag.
+	 */
+	s->need = s->lost ? max(m->index, rep->replay_end) : m->index;
 	s->seq = ++rep->catchup.serve_seq;
 	/* Less than the asker's: it is to hear why before it gives up. */
 	s->until = rep->now + raftblk_catchup_patience(rep) / 2;
@@ -262,6 +267,7 @@ bool raftblk_serve_next(struct raftblk_replica *rep, struct raftblk_action *a)
 		a->type = RAFTBLK_ACT_CHUNK_SERVE;
 		raftblk_chunk_io_fill(rep, &a->io, i, s->chunk, s->hash);
 		a->io.zeroed = s->zeroed;
+		a->io.lost = s->lost;
 		return true;
 	}
 	return false;
@@ -289,8 +295,15 @@ void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
 	rep->now = now;
 	rep->busy = true;
 	s->until = now + raftblk_catchup_patience(rep);
+	if (status == -ENOMEM) {
+		serve_refuse(s, -EAGAIN);
+		return;
+	}
 	if (status) {
-		serve_refuse(s, status == -EIO ? status : -EAGAIN);
+		/* A repair that asks another member in turn would have no end. */
+		if (!s->lost)
+			raftblk_repair_chunk(rep, s->chunk);
+		serve_refuse(s, -EIO);
 		return;
 	}
 	s->diff = *diff;

@@ -47,6 +47,8 @@ static void track_cut(struct raftblk_replica *rep)
 	rep->log.cut_from = 0;
 	if (rep->tracked >= from)
 		rep->tracked = from - 1;
+	/* Never committed, so never applied. */
+	rep->replay_end = min(rep->replay_end, from - 1);
 	if (rep->log_owner_token >= from)
 		track_owner_again(rep);
 	track_unapplied_again(rep);

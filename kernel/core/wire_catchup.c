@@ -34,7 +34,10 @@ bool raftblk_wire_catchup_lengths_ok(u8 type, u32 status, u32 nr, u32 body_bytes
 	case RAFTBLK_MSG_CATCHUP_RESP:
 		return body_bytes == (status ? 0 : sizeof(struct raftblk_wire_boundary));
 	case RAFTBLK_MSG_FETCH:
-		return !body_bytes || body_bytes == sizeof(struct raftblk_wire_fetch);
+		if (body_bytes)
+			return status <= RAFTBLK_FETCH_LOST &&
+			       body_bytes == sizeof(struct raftblk_wire_fetch);
+		return !status;
 	default:
 		return !body_bytes;
 	}

@@ -7,6 +7,7 @@
 #include "vmap.h"
 
 #define RAFTBLK_LIST_MAX	64	/* chunks in a LIST_RESP, at most */
+#define RAFTBLK_FETCH_LOST	1	/* status of FETCH: only blocks whose hash is 0, see repair.h */
 #define RAFTBLK_CHUNK_MAX	(1ULL << 54)	/* no data area has as many */
 
 /**

@@ -22,6 +22,8 @@ const char * const raftblk_io_kind_name[RAFTBLK_IO_KINDS] = {
 	[RAFTBLK_IO_CHUNK_READ]	= "chunk_read",
 	[RAFTBLK_IO_CHUNK_WRITE] = "chunk_write",
 	[RAFTBLK_IO_CHUNK_SERVE] = "chunk_serve",
+	[RAFTBLK_IO_REPAIR_LOOK] = "repair_look",
+	[RAFTBLK_IO_REPAIR_WRITE] = "repair_write",
 };
 
 /* Operations and their bios */
@@ -215,9 +217,9 @@ void raftblk_lower_flush(struct raftblk_volume *vol)
 
 /* Ends of operations */
 
-static u32 chunk_id(struct raftblk_io *io)
+static struct raftblk_chunk_op *chunk_op(struct raftblk_io *io)
 {
-	return container_of(io, struct raftblk_chunk_op, io)->what.id;
+	return container_of(io, struct raftblk_chunk_op, io);
 }
 
 static void tell_replica(struct raftblk_volume *vol, struct raftblk_io *io)
@@ -252,13 +254,22 @@ static void tell_replica(struct raftblk_volume *vol, struct raftblk_io *io)
 		raftblk_map_ended(vol, container_of(io, struct raftblk_map_io, io));
 		break;
 	case RAFTBLK_IO_CHUNK_READ:
-		raftblk_chunk_read_ended(vol, container_of(io, struct raftblk_chunk_op, io));
+		raftblk_chunk_read_ended(vol, chunk_op(io));
 		break;
 	case RAFTBLK_IO_CHUNK_WRITE:
-		raftblk_replica_chunk_written(rep, raftblk_now(), chunk_id(io), io->status);
+		raftblk_replica_chunk_written(rep, raftblk_now(), chunk_op(io)->what.id,
+					      io->status);
 		break;
 	case RAFTBLK_IO_CHUNK_SERVE:
-		raftblk_chunk_serve_ended(vol, container_of(io, struct raftblk_chunk_op, io));
+		raftblk_chunk_serve_ended(vol, chunk_op(io));
+		break;
+	case RAFTBLK_IO_REPAIR_LOOK:
+		raftblk_replica_repair_looked(rep, raftblk_now(), chunk_op(io)->what.id,
+					      chunk_op(io)->bad);
+		break;
+	case RAFTBLK_IO_REPAIR_WRITE:
+		raftblk_replica_repair_written(rep, raftblk_now(), chunk_op(io)->what.id,
+					       io->status);
 		break;
 	default:
 		WARN_ON_ONCE(1);
@@ -270,9 +281,10 @@ static bool goes_on(struct raftblk_volume *vol, struct raftblk_io *io)
 {
 	if (io->kind == RAFTBLK_IO_APPLY)
 		return raftblk_apply_goes_on(vol, container_of(io, struct raftblk_apply_io, io));
-	if (io->kind == RAFTBLK_IO_CHUNK_WRITE)
-		return raftblk_chunk_write_goes_on(vol, container_of(io, struct raftblk_chunk_op,
-								     io));
+	if (io->kind == RAFTBLK_IO_CHUNK_WRITE || io->kind == RAFTBLK_IO_REPAIR_WRITE)
+		return raftblk_chunk_write_goes_on(vol, chunk_op(io));
+	if (io->kind == RAFTBLK_IO_REPAIR_LOOK)
+		return raftblk_repair_look_goes_on(vol, chunk_op(io));
 	return false;
 }
 

@@ -36,6 +36,8 @@ enum raftblk_io_kind {
 	RAFTBLK_IO_CHUNK_READ,
 	RAFTBLK_IO_CHUNK_WRITE,
 	RAFTBLK_IO_CHUNK_SERVE,
+	RAFTBLK_IO_REPAIR_LOOK,
+	RAFTBLK_IO_REPAIR_WRITE,
 	RAFTBLK_IO_KINDS,
 };
 
@@ -100,6 +102,8 @@ void raftblk_lower_vmap_write(struct raftblk_volume *vol, u32 block);
 void raftblk_lower_chunk_read(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_chunk_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_chunk_serve(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+void raftblk_lower_repair_look(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+void raftblk_lower_repair_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 /* @io: part of the request's own struct; with it the read ends in raftblk_blk_read_ended() */
 void raftblk_lower_read(struct raftblk_volume *vol, struct raftblk_req *req,
 			struct request *rq, struct raftblk_io *io);

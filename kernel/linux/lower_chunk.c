@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Catch-up on the lower device: the version map, and chunks of the data area that are
- * read, compared and written.
+ * Catch-up and repair on the lower device: the version map, and chunks of the data area
+ * that are read, compared and written.
  *
  * Blocks are compared by SipHash-2-4 under a key that only members know, so that who
  * writes to the volume cannot make two blocks that look the same.  See
@@ -80,28 +80,56 @@ static u64 block_hash(const struct raftblk_volume *vol, const void *block, u32 b
 	return siphash(block, bytes, &vol->hash_key) ?: 1;
 }
 
+static bool has_block(u64 mask, u32 i)
+{
+	return mask & BIT_ULL(i);
+}
+
+/* Where a block lies on the device. */
+static u64 block_sector(const struct raftblk_chunk_op *op, u32 i)
+{
+	return op->io.vol->super.data_start + op->what.sector + i * RAFTBLK_BLOCK_SECTORS;
+}
+
 /* ---- reading ---- */
+
+/* Who asks only for blocks that it has lost does not want the others. */
+static bool is_wanted(const struct raftblk_chunk_op *op, u32 i)
+{
+	return !op->what.lost || !op->hash[i];
+}
+
+static void add_wanted(struct raftblk_bio_chain *c, const struct raftblk_chunk_op *op)
+{
+	u32 i;
+
+	for (i = 0; i < nr_blocks(op); i++) {
+		u32 off = i * BLOCK_BYTES;
+
+		if (!is_wanted(op, i))
+			continue;
+		if (c->sector != block_sector(op, i))
+			raftblk_chain_seek(c, block_sector(op, i));
+		raftblk_chain_add(c, op->payload->page[off >> PAGE_SHIFT], offset_in_page(off),
+				  block_bytes(op, i));
+	}
+}
 
 static void chunk_read(struct raftblk_volume *vol, struct raftblk_chunk_op *op,
 		       enum raftblk_io_kind kind)
 {
-	const struct raftblk_payload *p = op->payload;
 	struct raftblk_bio_chain c = {
 		.lower = vol->lower,
 		.io = &op->io,
 		.opf = REQ_OP_READ,
-		.sector = vol->super.data_start + op->what.sector,
-		.vecs = p->nr_pages,
+		.vecs = nr_blocks(op),
 	};
-	u32 i;
 
 	raftblk_io_begin(vol->lower, &op->io, kind);
 	op->io.then = &op->work;
-	if (raftblk_io_admit(vol->lower, &op->io)) {
-		for (i = 0; i < p->nr_pages; i++)
-			raftblk_chain_add(&c, p->page[i], 0, raftblk_payload_page_bytes(p, i));
-		raftblk_chain_submit(&c);
-	}
+	if (raftblk_io_admit(vol->lower, &op->io))
+		add_wanted(&c, op);
+	raftblk_chain_submit(&c);
 	raftblk_io_end(&op->io);
 }
 
@@ -193,8 +221,11 @@ static void compare(struct raftblk_chunk_op *op)
 	for (i = 0; i < nr_blocks(op); i++) {
 		u32 bytes = block_bytes(op, i);
 		void *block = payload_at(op->payload, i * BLOCK_BYTES);
-		bool zero = !memchr_inv(block, 0, bytes);
+		bool zero;
 
+		if (!is_wanted(op, i))
+			continue;
+		zero = !memchr_inv(block, 0, bytes);
 		if (op->what.zeroed ? zero : op->hash[i] == block_hash(op->io.vol, block, bytes))
 			continue;
 		d->differ |= BIT_ULL(i);
@@ -254,15 +285,9 @@ void raftblk_chunk_serve_ended(struct raftblk_volume *vol, struct raftblk_chunk_
 
 /* ---- writing what was fetched ---- */
 
-static bool has_block(u64 mask, u32 i)
-{
-	return mask & BIT_ULL(i);
-}
-
 /* Zeros take no space where the device can do without: a thin one stays thin. */
 static void write_zeros_by_device(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
 {
-	u64 start = vol->super.data_start + op->what.sector;
 	u32 i, first = 0, nsect = 0;
 
 	for (i = 0; i < nr_blocks(op); i++) {
@@ -273,15 +298,13 @@ static void write_zeros_by_device(struct raftblk_volume *vol, struct raftblk_chu
 		nsect += block_bytes(op, i) >> SECTOR_SHIFT;
 		if (i + 1 < nr_blocks(op) && has_block(op->what.zero, i + 1))
 			continue;
-		raftblk_zero_submit(vol->lower, &op->io, 0,
-				    start + first * RAFTBLK_BLOCK_SECTORS, nsect);
+		raftblk_zero_submit(vol->lower, &op->io, 0, block_sector(op, first), nsect);
 		nsect = 0;
 	}
 }
 
 static void write_blocks(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
 {
-	u64 start = vol->super.data_start + op->what.sector;
 	struct raftblk_bio_chain c = {
 		.lower = vol->lower,
 		.io = &op->io,
@@ -291,7 +314,7 @@ static void write_blocks(struct raftblk_volume *vol, struct raftblk_chunk_op *op
 	u32 i, off = 0;
 
 	for (i = 0; i < nr_blocks(op); i++) {
-		u64 sector = start + i * RAFTBLK_BLOCK_SECTORS;
+		u64 sector = block_sector(op, i);
 		u32 bytes = block_bytes(op, i);
 		bool zero = has_block(op->what.zero, i);
 
@@ -317,20 +340,35 @@ static void write_start(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
 	write_blocks(vol, op);
 }
 
+static void chunk_write(struct raftblk_volume *vol, struct raftblk_chunk_op *op,
+			enum raftblk_io_kind kind)
+{
+	raftblk_io_begin(vol->lower, &op->io, kind);
+	if (raftblk_io_admit(vol->lower, &op->io))
+		write_start(vol, op);
+	raftblk_io_end(&op->io);
+}
+
 void raftblk_lower_chunk_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what)
 {
-	struct raftblk_lower *lower = vol->lower;
-	struct raftblk_chunk_op *op = &lower->fetch[what->id];
+	struct raftblk_chunk_op *op = &vol->lower->fetch[what->id];
 
 	op->what = *what;
-	op->by_pages = !raftblk_zeroes_by_device(lower);
+	op->by_pages = !raftblk_zeroes_by_device(vol->lower);
 	vol->stats.fetches++;
 	if (what->payload)
 		vol->stats.fetch_bytes += what->payload->bytes;
-	raftblk_io_begin(lower, &op->io, RAFTBLK_IO_CHUNK_WRITE);
-	if (raftblk_io_admit(lower, &op->io))
-		write_start(vol, op);
-	raftblk_io_end(&op->io);
+	chunk_write(vol, op, RAFTBLK_IO_CHUNK_WRITE);
+}
+
+/* Zeros as such: it is the writing that makes a block readable again. */
+void raftblk_lower_repair_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what)
+{
+	struct raftblk_chunk_op *op = &vol->lower->repair[what->id];
+
+	op->what = *what;
+	op->by_pages = true;
+	chunk_write(vol, op, RAFTBLK_IO_REPAIR_WRITE);
 }
 
 /* All of it again: what is written already is written with the same. */
@@ -347,6 +385,52 @@ bool raftblk_chunk_write_goes_on(struct raftblk_volume *vol, struct raftblk_chun
 	return true;
 }
 
+/* ---- which blocks cannot be read ---- */
+
+/* One at a time: this is rare, and a bio tells no more than that some of it failed. */
+static void look_at_block(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
+{
+	struct raftblk_bio_chain c = {
+		.lower = vol->lower,
+		.io = &op->io,
+		.opf = REQ_OP_READ,
+		.sector = block_sector(op, op->block),
+		.vecs = 1,
+	};
+
+	if (raftblk_io_admit(vol->lower, &op->io)) {
+		raftblk_chain_add(&c, virt_to_page(op->buf), offset_in_page(op->buf),
+				  block_bytes(op, op->block));
+		raftblk_chain_submit(&c);
+	}
+	raftblk_io_end(&op->io);
+}
+
+void raftblk_lower_repair_look(struct raftblk_volume *vol, const struct raftblk_chunk_io *what)
+{
+	struct raftblk_chunk_op *op = &vol->lower->repair[what->id];
+
+	op->what = *what;
+	op->bad = 0;
+	op->block = __ffs64(what->differ);
+	raftblk_io_begin(vol->lower, &op->io, RAFTBLK_IO_REPAIR_LOOK);
+	look_at_block(vol, op);
+}
+
+bool raftblk_repair_look_goes_on(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
+{
+	if (op->io.status)
+		op->bad |= BIT_ULL(op->block);
+	op->io.status = 0;
+	op->what.differ &= ~BIT_ULL(op->block);
+	if (!op->what.differ || test_bit(RAFTBLK_VOL_STOPPED, &vol->flags))
+		return false;
+	op->block = __ffs64(op->what.differ);
+	atomic_set(&op->io.bios, 1);
+	look_at_block(vol, op);
+	return true;
+}
+
 /* ---- memory ---- */
 
 int raftblk_chunk_alloc(struct raftblk_lower *lower)
@@ -359,6 +443,11 @@ int raftblk_chunk_alloc(struct raftblk_lower *lower)
 		INIT_WORK(&lower->fetch[i].work, hash_work);
 	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++)
 		INIT_WORK(&lower->serve[i].work, compare_work);
+	for (i = 0; i < RAFTBLK_REPAIR_SLOTS; i++) {
+		lower->repair[i].buf = kmalloc(BLOCK_BYTES, GFP_KERNEL);
+		if (!lower->repair[i].buf)
+			return -ENOMEM;
+	}
 	for (i = 0; i < RAFTBLK_VMAP_WRITES; i++) {
 		lower->map[i].buf = kmalloc(RAFTBLK_META_BYTES, GFP_KERNEL);
 		if (!lower->map[i].buf)
@@ -372,6 +461,8 @@ void raftblk_chunk_free(struct raftblk_lower *lower)
 {
 	u32 i;
 
+	for (i = 0; i < RAFTBLK_REPAIR_SLOTS; i++)
+		kfree(lower->repair[i].buf);
 	for (i = 0; i < RAFTBLK_VMAP_WRITES; i++)
 		kfree(lower->map[i].buf);
 }

@@ -51,7 +51,7 @@ struct raftblk_map_io {
 };
 
 /**
- * struct raftblk_chunk_op - a chunk being read, compared or written, for catch-up
+ * struct raftblk_chunk_op - a chunk, or blocks of it, being read, compared or written
  * @link: in lower->chunk_starved
  * @work: hashing and comparing, which would take the worker too long
  * @what: the action
@@ -59,6 +59,8 @@ struct raftblk_map_io {
  * @hash: READ: found; SERVE: to compare with
  * @diff: SERVE: found
  * @by_pages: WRITE: zeros are written as such
+ * @buf: REPAIR_LOOK: room for a block
+ * @block, @bad: REPAIR_LOOK: the one being read; those that cannot be read
  *
  * While bios or @work are under way they alone touch it.
  */
@@ -71,6 +73,9 @@ struct raftblk_chunk_op {
 	u64 hash[RAFTBLK_CHUNK_BLOCKS];
 	struct raftblk_chunk_diff diff;
 	bool by_pages;
+	void *buf;
+	u32 block;
+	u64 bad;
 };
 
 /* A slot or a flush on its way: at most one of each kind. */
@@ -113,6 +118,7 @@ struct raftblk_lower {
 	struct raftblk_map_io map[RAFTBLK_VMAP_WRITES];
 	struct raftblk_chunk_op fetch[RAFTBLK_FETCH_SLOTS];	/* by the action's id */
 	struct raftblk_chunk_op serve[RAFTBLK_SERVE_SLOTS];
+	struct raftblk_chunk_op repair[RAFTBLK_REPAIR_SLOTS];
 	atomic_t inject[RAFTBLK_IO_KINDS];
 };
 
@@ -192,6 +198,8 @@ void raftblk_chunk_read_ended(struct raftblk_volume *vol, struct raftblk_chunk_o
 void raftblk_chunk_serve_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
 /* The same in another way: started; false: ended. */
 bool raftblk_chunk_write_goes_on(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
+/* The next block: started; false: all have been read. */
+bool raftblk_repair_look_goes_on(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
 /* See raftblk_lower_retry(), raftblk_lower_give_up(). */
 bool raftblk_chunk_retry(struct raftblk_volume *vol);
 void raftblk_chunk_give_up(struct raftblk_volume *vol);

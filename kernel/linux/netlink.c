@@ -7,8 +7,10 @@
  * Commands run in parallel.  None of them touches a replica: what belongs to
  * the worker is asked of the worker (raftblk_volume_call()).
  */
+#include <linux/in.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <net/ipv6.h>
 
 #include "net.h"
 #include "netlink.h"
@@ -144,6 +146,10 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 		return event_put_u64(skb, RAFTBLK_A_EVENT_INDEX, ev->b);
 	case RAFTBLK_EVENT_FAULT:
 		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a);
+	case RAFTBLK_EVENT_READ_REPAIRED:
+	case RAFTBLK_EVENT_REPAIR_FAILED:
+		return event_put_u64(skb, RAFTBLK_A_EVENT_OFFSET, ev->b << 9) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_BYTES, ev->a << 9);
 	case RAFTBLK_EVENT_BEHIND:
 	case RAFTBLK_EVENT_PROVEN:
 		return 0;
@@ -165,6 +171,8 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_CATCHUP_END] = RAFTBLK_EVENT_KIND_CATCHUP_END,
 	[RAFTBLK_EVENT_REMOVED] = RAFTBLK_EVENT_KIND_REMOVED,
 	[RAFTBLK_EVENT_WAITS_FOR_DATA] = RAFTBLK_EVENT_KIND_WAITS_FOR_DATA,
+	[RAFTBLK_EVENT_READ_REPAIRED] = RAFTBLK_EVENT_KIND_READ_REPAIRED,
+	[RAFTBLK_EVENT_REPAIR_FAILED] = RAFTBLK_EVENT_KIND_REPAIR_FAILED,
 };
 
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)
@@ -408,6 +416,20 @@ int raftblk_nl_set_doit(struct sk_buff *req, struct genl_info *info)
 
 /* Joining */
 
+/* One that a single machine can have. */
+static bool address_is_unicast(const struct raftblk_addr *addr)
+{
+	struct in6_addr in6;
+	__be32 in;
+
+	if (addr->family == 4) {
+		memcpy(&in, addr->ip, sizeof(in));
+		return !ipv4_is_zeronet(in) && !ipv4_is_multicast(in) && !ipv4_is_lbcast(in);
+	}
+	memcpy(&in6, addr->ip, sizeof(in6));
+	return !ipv6_addr_any(&in6) && !ipv6_addr_is_multicast(&in6);
+}
+
 int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_addr *addr)
 {
 	struct nlattr *tb[RAFTBLK_A_ADDRESS_MAX + 1];
@@ -427,6 +449,11 @@ int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_add
 	addr->family = nla_len(ip) == 4 ? 4 : 6;
 	memcpy(addr->ip, nla_data(ip), nla_len(ip));
 	addr->port = nla_get_u16(tb[RAFTBLK_A_ADDRESS_PORT]);
+	if (!address_is_unicast(addr)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, ip,
+				    "not the address of a machine: unspecified, multicast or broadcast");
+		return -EINVAL;
+	}
 	return 0;
 }
 

@@ -137,7 +137,10 @@ static const struct genl_multicast_group raftblk_nl_mcgrps[] = {
 
 /*
  * parallel_ops: coming up waits for the disk and joining for the network.  Under
- * the mutex of generic netlink every user of it in the system would wait along.
+ * the mutex of generic netlink every user of it in the system would wait along.  What
+ * stays locked, for readers, is the list of families: who adds or takes away one, and
+ * then everybody behind, waits for the longest of these commands, which is why each has
+ * a bound.
  */
 struct genl_family raftblk_nl_family __ro_after_init = {
 	.name		= RAFTBLK_FAMILY_NAME,

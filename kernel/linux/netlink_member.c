@@ -21,6 +21,8 @@ static const char *refusal(int err)
 		return "the member has stopped after an error";
 	case -ESHUTDOWN:
 		return "the volume is being taken down";
+	case -ENOMEM:
+		return "not enough memory";
 	case -EINTR:
 		return "interrupted; it may come about all the same";
 	default:
@@ -70,14 +72,18 @@ static const char *member_refusal(int err)
 	}
 }
 
-static int change(struct raftblk_volume *vol, const struct raftblk_change *c,
-		  struct genl_info *info, const char *(*why)(int err))
+static int change(struct genl_info *info, const struct raftblk_change *c,
+		  const char *(*why)(int err))
 {
-	bool unheard;
+	struct raftblk_volume *vol = raftblk_netlink_volume(info);
+	bool told;
 	int err;
 
-	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &unheard);
-	if (err && !unheard)
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &told);
+	raftblk_volume_put(vol);
+	if (err && !told)
 		raftblk_extack(info->extack, why(err));
 	/* For -EINTR netlink would send no answer at all. */
 	return err == -EINTR ? -ECANCELED : err;
@@ -86,20 +92,13 @@ static int change(struct raftblk_volume *vol, const struct raftblk_change *c,
 int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_TRANSFER };
-	struct raftblk_volume *vol;
-	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, RAFTBLK_A_VOLUME_TO)) {
 		GENL_SET_ERR_MSG(info, "to which member? its node id is missing");
 		return -EINVAL;
 	}
-	vol = raftblk_netlink_volume(info);
-	if (IS_ERR(vol))
-		return PTR_ERR(vol);
 	c.to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
-	err = change(vol, &c, info, transfer_refusal);
-	raftblk_volume_put(vol);
-	return err;
+	return change(info, &c, transfer_refusal);
 }
 
 /* What is to be set: one thing at least. */
@@ -142,16 +141,7 @@ static int member_request(struct genl_info *info, struct raftblk_change *c)
 int raftblk_nl_member_doit(struct sk_buff *req, struct genl_info *info)
 {
 	struct raftblk_change c = {};
-	struct raftblk_volume *vol;
-	int err;
+	int err = member_request(info, &c);
 
-	err = member_request(info, &c);
-	if (err)
-		return err;
-	vol = raftblk_netlink_volume(info);
-	if (IS_ERR(vol))
-		return PTR_ERR(vol);
-	err = change(vol, &c, info, member_refusal);
-	raftblk_volume_put(vol);
-	return err;
+	return err ?: change(info, &c, member_refusal);
 }

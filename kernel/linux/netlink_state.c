@@ -56,13 +56,19 @@ int raftblk_netlink_put_member(struct sk_buff *skb, const struct raftblk_member 
 	return 0;
 }
 
-/* Payload of the entries above @match, or false if that cannot be told cheaply. */
+/* Payload of the entries above @match, or false if they are not here any more.  Of many, what
+ * they take in the ring, which is a little more.
+ */
 static bool lag_bytes(struct raftblk_log *log, u64 match, u64 *bytes)
 {
 	u64 index = match + 1;
 
-	if (index < log->first || log->last - match > LAG_WALK_MAX)
+	if (index < log->first)
 		return false;
+	if (log->last - match > LAG_WALK_MAX && index <= log->staged) {
+		*bytes = (log->tail_pos - raftblk_log_entry(log, index)->rec_pos) << 9;
+		return true;
+	}
 	for (*bytes = 0; index <= log->last; index++)
 		*bytes += raftblk_log_entry(log, index)->bytes;
 	return true;
@@ -82,7 +88,9 @@ static int put_progress(struct sk_buff *skb, struct raftblk_replica *rep, u32 sl
 	if (self)
 		match = rep->log.durable;
 	if (put_u64(skb, RAFTBLK_A_MEMBER_MATCH, match) ||
-	    put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match))
+	    put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match) ||
+	    put_u64(skb, RAFTBLK_A_MEMBER_LAG_TIME,
+		    div_u64(raft_lag_ns(&rep->raft, raftblk_now(), slot), RAFTBLK_NSEC_PER_MSEC)))
 		return -EMSGSIZE;
 	if (lag_bytes(&rep->log, match, &bytes) &&
 	    put_u64(skb, RAFTBLK_A_MEMBER_LAG_BYTES, bytes))
@@ -229,8 +237,10 @@ static int put_catchup(struct sk_buff *skb, const struct raftblk_replica *rep)
 	return 0;
 }
 
-static int put_stats(struct sk_buff *skb, const struct raftblk_stats *s)
+static int put_stats(struct sk_buff *skb, const struct raftblk_volume *vol)
 {
+	const struct raftblk_repairs *repair = &vol->replica.repair;
+	const struct raftblk_stats *s = &vol->stats;
 	const struct {
 		int attr;
 		u64 value;
@@ -256,6 +266,8 @@ static int put_stats(struct sk_buff *skb, const struct raftblk_stats *s)
 		{ RAFTBLK_A_STATS_FETCH_BYTES, s->fetch_bytes },
 		{ RAFTBLK_A_STATS_SERVES, s->serves },
 		{ RAFTBLK_A_STATS_SERVE_BYTES, s->serve_bytes },
+		{ RAFTBLK_A_STATS_REPAIRED, repair->blocks },
+		{ RAFTBLK_A_STATS_REPAIR_FAILED, repair->failed },
 	};
 	struct nlattr *nest = nla_nest_start(skb, RAFTBLK_A_VOLUME_STATS);
 	u32 i;
@@ -277,7 +289,7 @@ int raftblk_netlink_put_state(struct raftblk_volume *vol, struct sk_buff *skb)
 	u32 i;
 
 	if (put_identity(skb, vol) || put_consensus(skb, rep) || put_log(skb, rep) ||
-	    put_catchup(skb, rep) || put_stats(skb, &vol->stats))
+	    put_catchup(skb, rep) || put_stats(skb, vol))
 		return -EMSGSIZE;
 	for (i = 0; i < rep->raft.config.nr; i++) {
 		if (put_member(skb, vol, i))

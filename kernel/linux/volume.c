@@ -2,8 +2,10 @@
 /* Volumes: bringing a member up, tearing it down, finding it. */
 #include <linux/blkdev.h>
 #include <linux/module.h>
+#include <linux/nsproxy.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <net/net_namespace.h>
 
 #include "blk.h"
 #include "debugfs.h"
@@ -32,6 +34,7 @@ static void volume_free_rcu(struct rcu_head *rcu)
 	if (vol->worker)
 		put_task_struct(vol->worker);
 	kfree(vol->disk);
+	put_net(vol->ns);
 	kfree(vol->path);
 	kvfree_sensitive(vol, sizeof(*vol));
 	if (atomic_dec_and_test(&raftblk_nr_objects))
@@ -83,6 +86,7 @@ static struct raftblk_volume *volume_alloc(const char *path)
 	}
 	atomic_inc(&raftblk_nr_objects);
 	kref_init(&vol->kref);
+	vol->ns = get_net(current->nsproxy->net_ns);
 	INIT_LIST_HEAD(&vol->link);
 	mutex_init(&vol->admin_lock);
 	init_llist_head(&vol->submitted);

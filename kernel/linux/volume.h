@@ -95,6 +95,7 @@ struct raftblk_stats {
  * @minor: N of /dev/raftblkN
  * @super: as read at start; does not change while the volume is up
  * @super_copy: which copy of the superblock was read (for messages)
+ * @ns: network namespace of whoever brought it up, held
  * @path: the lower device, as given; for messages and status
  * @replica: the worker's
  * @vmap: the worker's; without arrays where the superblock has no place for a map
@@ -112,6 +113,7 @@ struct raftblk_stats {
  * @inbox_closed: the worker has gone; nothing is accepted any more
  * @state, @config: copies for readers, see raftblk_volume_state()
  * @config_settled: the worker's: @config is committed
+ * @parted: the worker's: this member was removed, and @net knows
  * @state_lock: protects both
  */
 struct raftblk_volume {
@@ -123,6 +125,7 @@ struct raftblk_volume {
 	u32 minor;
 	struct raftblk_super super;
 	u8 super_copy;
+	struct net *ns;
 	char *path;
 
 	struct raftblk_replica replica;
@@ -148,6 +151,7 @@ struct raftblk_volume {
 	struct raftblk_state state;
 	struct raftblk_config config;
 	bool config_settled;
+	bool parted;
 	struct dentry *debugfs;
 };
 
@@ -159,6 +163,8 @@ struct raftblk_volume {
 	pr_warn_ratelimited("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_err_ratelimited(vol, fmt, ...) \
 	pr_err_ratelimited("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
+#define vol_warn_ratelimited(vol, fmt, ...) \
+	pr_warn_ratelimited("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_dbg(vol, fmt, ...) \
 	pr_debug("raftblk%u (%s): " fmt, (vol)->minor, (vol)->super.name, ##__VA_ARGS__)
 #define vol_info(vol, fmt, ...) \

@@ -224,9 +224,9 @@ static void publish_config(struct raftblk_volume *vol)
 
 	if (r->removed) {
 		/* Nobody is dialled or listened to any more. */
-		if (vol->config_settled)
+		if (!vol->parted)
 			raftblk_net_configure(vol, NULL, false);
-		vol->config_settled = false;
+		vol->parted = true;
 		return;
 	}
 	/* Only the worker writes vol->config, so it may look without the lock. */
@@ -279,6 +279,19 @@ void raftblk_volume_state(struct raftblk_volume *vol, struct raftblk_state *stat
 	spin_unlock_bh(&vol->state_lock);
 }
 
+/* @ev: a sectors of the volume from b on; the device has them at another place. */
+static void tell_repair(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)
+{
+	u64 sector = vol->super.data_start + ev->b;
+
+	if (ev->type == RAFTBLK_EVENT_READ_REPAIRED)
+		vol_warn_ratelimited(vol, "sectors %llu to %llu of %s could not be read, and were written anew from another member\n",
+				     sector, sector + ev->a - 1, vol->path);
+	else
+		vol_err_ratelimited(vol, "sectors %llu to %llu of %s cannot be read, and could not be repaired\n",
+				    sector, sector + ev->a - 1, vol->path);
+}
+
 static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *act)
 {
 	struct raftblk_pending_event ev = {
@@ -321,6 +334,10 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 	case RAFTBLK_EVENT_CATCHUP_END:
 		vol_info(vol, "has caught up, complete at %llu\n", ev.b);
 		break;
+	case RAFTBLK_EVENT_READ_REPAIRED:
+	case RAFTBLK_EVENT_REPAIR_FAILED:
+		tell_repair(vol, &ev);
+		break;
 	case RAFTBLK_EVENT_FAULT:
 		vol_err(vol, "the member has stopped: error %lld\n", -ev.a);
 		break;
@@ -333,7 +350,7 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		break;
 	case RAFTBLK_EVENT_REMOVED:
 		vol_warn(vol, "this member was removed from the volume\n");
-		raftblk_net_configure(vol, NULL, false);
+		publish_config(vol);
 		break;
 	default:
 		break;
@@ -396,6 +413,12 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		raftblk_lower_chunk_serve(vol, &act->io);
+		break;
+	case RAFTBLK_ACT_REPAIR_LOOK:
+		raftblk_lower_repair_look(vol, &act->io);
+		break;
+	case RAFTBLK_ACT_REPAIR_WRITE:
+		raftblk_lower_repair_write(vol, &act->io);
 		break;
 	}
 }
@@ -478,7 +501,7 @@ static long worker_timeout(struct raftblk_volume *vol)
 	if (atomic_read(&vol->pool.starved))
 		deadline = min(deadline, now + STARVED_RETRY_NS);
 	/* Who has no leader asks around now and then, whatever the replica waits for. */
-	if (!vol->replica.raft.removed && !raftblk_net_has_leader(vol))
+	if (!vol->replica.raft.removed && !vol->replica.fault && !raftblk_net_has_leader(vol))
 		deadline = min(deadline, now + RAFTBLK_NSEC_PER_SEC);
 	if (deadline <= now)
 		return 1;

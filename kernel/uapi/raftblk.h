@@ -105,6 +105,10 @@ enum raftblk_part {
  *	knows).
  * @RAFTBLK_EVENT_KIND_WAITS_FOR_DATA: The witness that leads (node-id) no longer has what
  *	the members with data that are up lack; I/O waits for another member with data.
+ * @RAFTBLK_EVENT_KIND_READ_REPAIRED: Blocks that could not be read were written anew with
+ *	what another member has (offset, bytes).
+ * @RAFTBLK_EVENT_KIND_REPAIR_FAILED: Blocks that cannot be read could not be written, or
+ *	no other member has them (offset, bytes).
  */
 enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_UP = 0,
@@ -122,6 +126,8 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_CATCHUP_END = 12,
 	RAFTBLK_EVENT_KIND_REMOVED = 13,
 	RAFTBLK_EVENT_KIND_WAITS_FOR_DATA = 14,
+	RAFTBLK_EVENT_KIND_READ_REPAIRED = 15,
+	RAFTBLK_EVENT_KIND_REPAIR_FAILED = 16,
 };
 
 /**
@@ -307,6 +313,8 @@ enum raftblk_a_address {
  *	not count for commits. (u8)
  * @RAFTBLK_A_MEMBER_REPLACES: Node id of the member whose place it takes as soon as it has
  *	caught up. (u32)
+ * @RAFTBLK_A_MEMBER_LAG_TIME: Leader only; age of the oldest entry it has still to
+ *	confirm, in ms. (u64)
  */
 enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_PAD = 1,
@@ -330,6 +338,7 @@ enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_LAST_ERROR,
 	RAFTBLK_A_MEMBER_INCOMPLETE,
 	RAFTBLK_A_MEMBER_REPLACES,
+	RAFTBLK_A_MEMBER_LAG_TIME,
 
 	__RAFTBLK_A_MEMBER_MAX,
 	RAFTBLK_A_MEMBER_MAX = (__RAFTBLK_A_MEMBER_MAX - 1)
@@ -360,6 +369,10 @@ enum raftblk_a_member {
  * @RAFTBLK_A_STATS_FETCH_BYTES: Content received for that. (u64)
  * @RAFTBLK_A_STATS_SERVES: Chunks read and compared for other members that catch up. (u64)
  * @RAFTBLK_A_STATS_SERVE_BYTES: Content that differed there. (u64)
+ * @RAFTBLK_A_STATS_REPAIRED: Blocks of 4 KiB that could not be read and were written anew
+ *	from another member. (u64)
+ * @RAFTBLK_A_STATS_REPAIR_FAILED: Blocks of 4 KiB that could not be read and not be
+ *	repaired. (u64)
  */
 enum raftblk_a_stats {
 	RAFTBLK_A_STATS_PAD = 1,
@@ -384,6 +397,8 @@ enum raftblk_a_stats {
 	RAFTBLK_A_STATS_FETCH_BYTES,
 	RAFTBLK_A_STATS_SERVES,
 	RAFTBLK_A_STATS_SERVE_BYTES,
+	RAFTBLK_A_STATS_REPAIRED,
+	RAFTBLK_A_STATS_REPAIR_FAILED,
 
 	__RAFTBLK_A_STATS_MAX,
 	RAFTBLK_A_STATS_MAX = (__RAFTBLK_A_STATS_MAX - 1)
@@ -451,6 +466,8 @@ enum raftblk_a_join {
  * @RAFTBLK_A_EVENT_TOKEN: (u64)
  * @RAFTBLK_A_EVENT_INDEX: (u64)
  * @RAFTBLK_A_EVENT_ERROR: (s32)
+ * @RAFTBLK_A_EVENT_OFFSET: Where in the volume, in bytes. (u64)
+ * @RAFTBLK_A_EVENT_BYTES: (u64)
  */
 enum raftblk_a_event {
 	RAFTBLK_A_EVENT_PAD = 1,
@@ -463,6 +480,8 @@ enum raftblk_a_event {
 	RAFTBLK_A_EVENT_TOKEN,
 	RAFTBLK_A_EVENT_INDEX,
 	RAFTBLK_A_EVENT_ERROR,
+	RAFTBLK_A_EVENT_OFFSET,
+	RAFTBLK_A_EVENT_BYTES,
 
 	__RAFTBLK_A_EVENT_MAX,
 	RAFTBLK_A_EVENT_MAX = (__RAFTBLK_A_EVENT_MAX - 1)
@@ -495,7 +514,7 @@ enum raftblk_a_event {
  *	incarnation, learner, replaces, look, witness. Out: name, uuid, node-id, block-size,
  *	size, log-size, extent-size, next-id, member. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
- *	node-id, role, term, token, index, error.
+ *	node-id, role, term, token, index, error, offset, bytes.
  */
 enum raftblk_cmd {
 	RAFTBLK_CMD_UP = 1,

@@ -49,7 +49,7 @@ static void was_read(struct disk_op *op)
 	u32 i;
 
 	memset(hash, 0, RAFTBLK_CHUNK_BLOCKS * sizeof(*hash));
-	for (i = 0; i < nr_blocks(op->b); i++)
+	for (i = 0; i < nr_blocks(op->b) && !op->failed; i++)
 		hash[i] = block_hash(op->buf + i * BLOCK_BYTES, block_bytes(op->b, i));
 	io_end(op);
 	raftblk_replica_chunk_read(&n->rep, node_now(n), id);
@@ -78,18 +78,12 @@ static void was_written(struct disk_op *op)
 	node_run(n);
 }
 
-void chunk_write(struct node *n, const struct raftblk_chunk_io *io)
+/* The blocks that came are put where they belong. */
+static void write_blocks(struct node *n, struct disk_op *op, const struct raftblk_chunk_io *io)
 {
-	struct disk_op *op = io_new(n, DISK_WRITE, io->nsect * SECTOR, was_written);
 	u32 off = 0;
 	u32 i;
 
-	COUNT(chunks_written);
-	faults_catchup(n);
-	if (!n->incomplete)
-		LOST("node %u: writes chunks, and its disk does not say that it is incomplete",
-		     n->id);
-	op->a = io->id;
 	for (i = 0; i < nr_blocks(io->nsect); i++) {
 		u32 bytes = block_bytes(io->nsect, i);
 
@@ -104,6 +98,88 @@ void chunk_write(struct node *n, const struct raftblk_chunk_io *io)
 		disk_add(op, n->super.data_start + io->sector + i * RAFTBLK_BLOCK_SECTORS,
 			 bytes / SECTOR, i * BLOCK_BYTES);
 	}
+}
+
+void chunk_write(struct node *n, const struct raftblk_chunk_io *io)
+{
+	struct disk_op *op = io_new(n, DISK_WRITE, io->nsect * SECTOR, was_written);
+
+	COUNT(chunks_written);
+	faults_catchup(n);
+	if (!n->incomplete)
+		LOST("node %u: writes chunks, and its disk does not say that it is incomplete",
+		     n->id);
+	op->a = io->id;
+	write_blocks(n, op, io);
+	disk_submit(op);
+}
+
+/* ---- what cannot be read ---- */
+
+static void was_looked_at(struct disk_op *op)
+{
+	struct node *n = op->node;
+	u32 id = op->a;
+	u64 bad = 0;
+	u32 i;
+
+	for (i = 0; i < op->nr_pieces; i++)
+		if (disk_is_bad(&n->disk, op->piece[i].sector, op->piece[i].nsect))
+			bad |= 1ULL << (op->piece[i].offset / BLOCK_BYTES);
+	io_end(op);
+	raftblk_replica_repair_looked(&n->rep, node_now(n), id, bad);
+	node_run(n);
+}
+
+static void add_blocks(struct node *n, struct disk_op *op, const struct raftblk_chunk_io *io,
+		       u64 blocks)
+{
+	u32 i;
+
+	for (i = 0; i < nr_blocks(io->nsect); i++)
+		if (blocks & (1ULL << i))
+			disk_add(op, n->super.data_start + io->sector + i * RAFTBLK_BLOCK_SECTORS,
+				 block_bytes(io->nsect, i) / SECTOR, i * BLOCK_BYTES);
+}
+
+void repair_look(struct node *n, const struct raftblk_chunk_io *io)
+{
+	struct disk_op *op = io_new(n, DISK_READ, io->nsect * SECTOR, was_looked_at);
+
+	COUNT(looks);
+	op->a = io->id;
+	add_blocks(n, op, io, io->differ);
+	disk_submit(op);
+}
+
+static void was_repaired(struct disk_op *op)
+{
+	struct node *n = op->node;
+	int status = op->kind == DISK_WRITE ? 0 : -EIO;
+	u32 id = op->a;
+
+	io_end(op);
+	raftblk_replica_repair_written(&n->rep, node_now(n), id, status);
+	node_run(n);
+}
+
+/* Now and then the disk does not take it: it says so, and the blocks stay lost. */
+void repair_write(struct node *n, const struct raftblk_chunk_io *io)
+{
+	bool takes = !chance(100);
+	struct disk_op *op = io_new(n, takes ? DISK_WRITE : DISK_READ, io->nsect * SECTOR,
+				    was_repaired);
+
+	if (n->incomplete || n->rep.raft.incomplete)
+		LOST("node %u: repairs a chunk and is incomplete", n->id);
+	op->a = io->id;
+	if (takes) {
+		COUNT(repairs);
+		write_blocks(n, op, io);
+	} else {
+		COUNT(repair_writes_failed);
+		add_blocks(n, op, io, io->differ);
+	}
 	disk_submit(op);
 }
 
@@ -114,6 +190,7 @@ struct question {
 	u32 id;
 	u32 nsect;
 	bool zeroed;
+	bool lost;
 	u64 hash[RAFTBLK_CHUNK_BLOCKS];
 };
 
@@ -129,6 +206,8 @@ static void compare(struct node *n, const struct question *q, const u8 *data,
 		u32 bytes = block_bytes(q->nsect, i);
 		bool zero = block_is_zero(block, bytes);
 
+		if (q->lost && q->hash[i])
+			continue;
 		if (q->zeroed ? zero : q->hash[i] == block_hash(block, bytes))
 			continue;
 		d->differ |= 1ULL << i;
@@ -152,7 +231,7 @@ static void was_served(struct disk_op *op)
 	struct node *n = op->node;
 	struct raftblk_chunk_diff d;
 	struct question q;
-	int status = chance(10) ? -EIO : 0;
+	int status = op->failed || (!sim.set.lse && chance(10)) ? -EIO : 0;
 
 	memcpy(&q, op->buf + op->a, sizeof(q));
 	memset(&d, 0, sizeof(d));
@@ -165,8 +244,11 @@ static void was_served(struct disk_op *op)
 
 void chunk_serve(struct node *n, const struct raftblk_chunk_io *io)
 {
-	struct question q = { .id = io->id, .nsect = io->nsect, .zeroed = io->zeroed };
+	struct question q = { .id = io->id, .nsect = io->nsect, .zeroed = io->zeroed,
+			      .lost = io->lost };
 	struct disk_op *op;
+	u64 blocks = 0;
+	u32 i;
 
 	COUNT(chunks_served);
 	faults_catchup(n);
@@ -176,7 +258,10 @@ void chunk_serve(struct node *n, const struct raftblk_chunk_io *io)
 	op = io_new(n, DISK_READ, io->nsect * SECTOR + sizeof(q), was_served);
 	op->a = io->nsect * SECTOR;
 	memcpy(op->buf + op->a, &q, sizeof(q));
-	disk_add(op, n->super.data_start + io->sector, io->nsect, 0);
+	for (i = 0; i < RAFTBLK_CHUNK_BLOCKS; i++)
+		if (!io->lost || !io->hash[i])
+			blocks |= 1ULL << i;
+	add_blocks(n, op, io, blocks);
 	disk_submit(op);
 }
 

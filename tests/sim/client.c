@@ -168,6 +168,9 @@ void client_done(struct node *n, struct raftblk_req *req)
 	if (sim.final && req->status && !n->behind && !check_has_left(n->id))
 		sim_fail("node %u: a request ended with %d although nothing is broken any more",
 			 n->id, req->status);
+	/* fenced or not, stopped or not: else another complete member has it */
+	if (sim.set.lse && !op->id && req->status == -EIO && !n->rep.fault && !n->rep.fenced)
+		LOST("node %u: a read fails, and others have what it wants", n->id);
 	if (req->status == -ETIMEDOUT)
 		COUNT(io_timeouts);
 	if (!req->status && node_is_witness(n))
@@ -437,8 +440,16 @@ static void client_tick(struct event *ev)
 	struct node *n = ev->node;
 
 	sim_post(rnd_range(1, 2 * sim.set.think), client_tick, n, NULL)->life = n->life;
-	if (n->stopping || sim.final)
+	if (n->stopping)
 		return;
+	if (sim.final) {
+		/* One that was behind hears only now that another one has the device. */
+		if (n->fenced && n->opens && !n->nr_ops) {
+			client_close(n);
+			node_run(n);
+		}
+		return;
+	}
 	if (n == favourite && check_has_left(n->id))
 		client_favour(&node[rnd(sim.set.nodes)]);
 	if (n->opens) {

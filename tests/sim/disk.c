@@ -139,6 +139,24 @@ static void op_capture(struct disk *d, struct disk_op *op, u32 permille)
 				       d->data + (op->piece[i].sector + j) * SECTOR, SECTOR);
 }
 
+bool disk_is_bad(const struct disk *d, u64 sector, u32 nsect)
+{
+	return memchr(d->bad + sector, 1, nsect);
+}
+
+/* Nobody may take what an unreadable sector had for its content. */
+static void op_fail(const struct disk *d, struct disk_op *op)
+{
+	u32 i;
+
+	for (i = 0; i < op->nr_pieces; i++) {
+		if (!disk_is_bad(d, op->piece[i].sector, op->piece[i].nsect))
+			continue;
+		op->failed = true;
+		memset(op->buf + op->piece[i].offset, 0xdb, op->piece[i].nsect * SECTOR);
+	}
+}
+
 static void op_deliver(struct event *ev)
 {
 	struct disk_op *op = ev->arg;
@@ -159,6 +177,7 @@ static void op_complete(struct event *ev)
 	switch (op->kind) {
 	case DISK_READ:
 		op_capture(d, op, 500);
+		op_fail(d, op);
 		break;
 	case DISK_WRITE:
 		op_land(d, op);

@@ -662,6 +662,37 @@ static void member_try(struct event *ev)
 			 chance(500) || !node_by_id(id) ? at : node_by_id(id));
 }
 
+/* ---- blocks that cannot be read any more ---- */
+
+/*
+ * Each block of the volume is lost on one member at most, so that somebody has it: a majority
+ * is complete at any time.
+ */
+static void lse_try(struct event *ev)
+{
+	struct node *n = &node[rnd(sim.set.nodes)];
+	u64 blocks = DIV_ROUND_UP(sim.set.volume_sectors, RAFTBLK_BLOCK_SECTORS);
+	u64 block = rnd(chance(500) ? min(blocks, 3ULL) : blocks);
+
+	(void)ev;
+	if (sim.healing)
+		return;
+	sim_post(rnd_range(1, sim.set.params.raft.election_ns / 2), lse_try, NULL, NULL);
+	for (; block < blocks; block++) {
+		u64 s = block * RAFTBLK_BLOCK_SECTORS;
+
+		if (block % sim.set.nodes == n->slot) {
+			s += rnd(min(sim.set.volume_sectors - s, (u64)RAFTBLK_BLOCK_SECTORS));
+			COUNT(bad_blocks);
+			trace("node %u: sector %llu cannot be read any more", n->id,
+			      (unsigned long long)s);
+			disk_rot(&n->disk, n->super.data_start + s, true);
+		}
+		if (chance(700))
+			return;
+	}
+}
+
 /* ---- */
 
 void faults_start(void)
@@ -672,6 +703,8 @@ void faults_start(void)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
 	if (sim.set.members)
 		sim_post(rnd(4 * sim.set.params.raft.election_ns), member_try, NULL, NULL);
+	if (sim.set.lse)
+		sim_post(rnd(sim.set.params.raft.election_ns), lse_try, NULL, NULL);
 	if (sim.set.roles)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), role_try, NULL, NULL);
 }

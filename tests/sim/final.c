@@ -297,7 +297,8 @@ static void majority_alone(void)
 		scarred |= n->scarred;
 	}
 	if (sim.set.params.catchup && sim.set.initial == sim.set.nodes && sim.set.nodes >= 3 &&
-	    !sim.set.roles && !sim.set.members && !scarred && leave_out((sim.set.nodes - 1) / 2)) {
+	    !sim.set.roles && !sim.set.members && !sim.set.lse && !scarred &&
+	    leave_out((sim.set.nodes - 1) / 2)) {
 		if (incomplete)
 			COUNT(last_complete);
 		faults_heal();

@@ -156,6 +156,7 @@ const char *sim_event_name(enum raftblk_event_type type)
 	static const char *const name[] = {
 		"ROLE", "LEADER", "OWNER", "FENCED", "CONFIG", "BEHIND", "FAULT", "PROVEN",
 		"CATCHUP_BEGIN", "CATCHUP_SOURCE", "CATCHUP_END", "REMOVED", "WAITS_FOR_DATA",
+		"READ_REPAIRED", "REPAIR_FAILED",
 	};
 
 	return type < ARRAY_SIZE(name) ? name[type] : "?";
@@ -297,6 +298,16 @@ static bool with_members(void)
 	return sim.seed % 7 == 5;
 }
 
+/*
+ * Likewise.  Two members of which one is behind would leave nobody to repair from; a majority
+ * of more is complete at any time.
+ */
+static bool with_lse(const struct setup *s)
+{
+	return sim.seed % 5 == 1 && s->params.catchup && s->initial == s->nodes && s->nodes >= 3 &&
+	       !s->members && !s->roles && !s->witness;
+}
+
 static void setup_members(struct setup *s)
 {
 	s->members = true;
@@ -340,6 +351,8 @@ static void setup(struct setup *s)
 	if (s->roles || s->members)
 		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
 	setup_witness_ring(s);
+	s->lse = with_lse(s);
+	s->params.repair_ns = 1000 * SEC;
 }
 
 static void setup_print(const struct setup *s)

@@ -354,13 +354,16 @@ static void read_done(struct disk_op *op)
 {
 	struct node *n = op->node;
 	struct raftblk_req *req = op->ptr;
+	int status = op->failed ? -EIO : 0;
 	u32 i;
 
+	if (op->failed)
+		COUNT(reads_broken);
 	for (i = 0; i < op->nr_pieces; i++)
 		memcpy(client_read_buf(req) + op->piece[i].offset,
 		       op->buf + op->piece[i].offset, op->piece[i].nsect * SECTOR);
 	io_end(op);
-	raftblk_replica_read_done(&n->rep, node_now(n), req, 0);
+	raftblk_replica_read_done(&n->rep, node_now(n), req, status);
 	node_run(n);
 }
 
@@ -462,6 +465,9 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 		COUNT(proven);
 		n->rotten = false;
 		break;
+	case RAFTBLK_EVENT_REPAIR_FAILED:
+		COUNT(repairs_failed);
+		break;
 	case RAFTBLK_EVENT_REMOVED:
 		if (!check_has_left(n->id))
 			LOST("node %u: believes that it has left", n->id);
@@ -528,6 +534,12 @@ static void node_do(struct node *n, struct raftblk_action *a)
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		has_data(n);
 		chunk_serve(n, &a->io);
+		break;
+	case RAFTBLK_ACT_REPAIR_LOOK:
+		repair_look(n, &a->io);
+		break;
+	case RAFTBLK_ACT_REPAIR_WRITE:
+		repair_write(n, &a->io);
 		break;
 	}
 }

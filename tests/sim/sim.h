@@ -82,6 +82,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(long_absences) X(catchup_faults) X(last_complete) \
 	X(witness_seeds) X(witness_leads) X(witness_hands_over) X(witness_boundaries) \
 	X(witness_forgets) X(witness_waits) X(relays) X(helped) X(stranded) \
+	X(bad_blocks) X(reads_broken) X(looks) X(repairs) X(repair_writes_failed) X(repairs_failed) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
@@ -127,6 +128,7 @@ struct setup {
 	bool throttle;		/* clients wait for members that lag */
 	bool witness;		/* the last machine has no data area */
 	u64 witness_ring;	/* its ring */
+	bool lse;		/* blocks of data areas become unreadable */
 	struct raftblk_replica_params params;
 };
 
@@ -181,6 +183,7 @@ struct disk_op {
 	bool fua;
 	u32 nr_pieces;
 	struct disk_piece piece[RAFTBLK_CHUNK_BLOCKS];
+	bool failed;		/* READ: a sector could not be read, nothing of it counts */
 	u8 *buf;
 	u64 flush_seq;
 	struct event *ev;
@@ -226,6 +229,7 @@ void disk_power_cut(struct disk *d);
 void disk_reset(struct disk *d);
 void disk_flush_now(struct disk *d);
 void disk_rot(struct disk *d, u64 sector, bool unreadable);
+bool disk_is_bad(const struct disk *d, u64 sector, u32 nsect);
 
 /* ---- net.c: links between the machines ---- */
 
@@ -391,6 +395,8 @@ void chunk_read(struct node *n, const struct raftblk_chunk_io *io);
 void chunk_write(struct node *n, const struct raftblk_chunk_io *io);
 void vmap_write(struct node *n, u32 block);
 void chunk_serve(struct node *n, const struct raftblk_chunk_io *io);
+void repair_look(struct node *n, const struct raftblk_chunk_io *io);
+void repair_write(struct node *n, const struct raftblk_chunk_io *io);
 
 /* ---- client.c: what uses the device ---- */
 

@@ -63,14 +63,19 @@ static void list(const __le64 *chunk, u32 nr)
 				   .body_bytes = nr * 8 }, 3);
 }
 
-static void data(u64 chunk, u64 tag, u8 fill)
+static void data_from(u32 from, u64 chunk, u64 tag, u8 fill)
 {
 	struct raftblk_wire_data d = { .version = cpu_to_le64(tag), .differ = cpu_to_le64(1) };
 
 	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_DATA, .chunk = chunk, .index = tag,
 				   .ctx = sent(RAFTBLK_MSG_FETCH).ctx, .body = &d,
 				   .body_bytes = sizeof(d), .bytes = 4096,
-				   .payload = world_payload(4096, fill) }, 3);
+				   .payload = world_payload(4096, fill) }, from);
+}
+
+static void data(u64 chunk, u64 tag, u8 fill)
+{
+	data_from(3, chunk, tag, fill);
 }
 
 /* The entry behind the boundary: zeros to the first sector. */
@@ -381,4 +386,148 @@ REPLICA_TEST(pace_yields, "chunks wait for users' I/O, but not for longer than r
 	world_complete(W1, world_held(W1, RAFTBLK_ACT_LOG_WRITE, 0));
 	world_run(W1);
 	check(served() == 4);
+}
+
+/* ---- read repair ---- */
+
+static u32 nr_sent(u8 type)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < W1->nr_msg; i++)
+		n += W1->msg[i].type == type;
+	return n;
+}
+
+/* A read of the first block of the second chunk, which cannot be read here. */
+static struct raftblk_req *broken_read(void)
+{
+	struct raftblk_req *req;
+
+	follow(5);
+	W1->fail = BIT_ACT(READ) | BIT_ACT(REPAIR_LOOK);
+	req = submit(W1, RAFTBLK_REQ_READ, W_EXTENT, 1, 0);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_READ_RESP, .index = 5,
+				   .ctx = sent(RAFTBLK_MSG_READ_REQ).ctx }, 2);
+	check(req->state == RAFTBLK_REQ_BROKEN);
+	check(sent(RAFTBLK_MSG_FETCH).chunk == 1);
+	check(sent(RAFTBLK_MSG_FETCH).status == RAFTBLK_FETCH_LOST);
+	return req;
+}
+
+static u32 asked(void)
+{
+	return sent(RAFTBLK_MSG_FETCH).to;
+}
+
+static void refuse(u32 from, u32 status)
+{
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_DATA, .chunk = 1, .status = status,
+				   .ctx = sent(RAFTBLK_MSG_FETCH).ctx }, from);
+}
+
+static u8 first_byte(const struct raftblk_req *req)
+{
+	return *(const u8 *)(req + 1);
+}
+
+REPLICA_TEST(repair, "what cannot be read comes from another member and is written anew")
+{
+	struct raftblk_req *req = broken_read();
+
+	data_from(5 - asked(), 1, 5, 0x66);	/* was not asked */
+	check(W1->count[RAFTBLK_ACT_REPAIR_WRITE] == 0);
+	data_from(asked(), 1, 5, 0x77);
+	check(W1->count[RAFTBLK_ACT_REPAIR_WRITE] == 1 && W1->data[W_EXTENT * 512] == 0x77);
+	check(first_byte(req) == 0x77 && W1->rep.repair.blocks == 1);
+	check(events(W1, RAFTBLK_EVENT_READ_REPAIRED) == 1);
+	ended(req, 0);
+}
+
+REPLICA_TEST(repair_no_write, "a block that cannot be written is read all the same")
+{
+	struct raftblk_req *req = broken_read();
+
+	W1->fail |= BIT_ACT(REPAIR_WRITE);
+	data_from(asked(), 1, 5, 0x77);
+	check(first_byte(req) == 0x77 && !W1->rep.fault && W1->rep.repair.failed == 1);
+	check(events(W1, RAFTBLK_EVENT_REPAIR_FAILED) == 1);
+	ended(req, 0);
+}
+
+REPLICA_TEST(repair_lost, "only when all have lost a block is it lost")
+{
+	struct raftblk_req *req = broken_read();
+	u32 first = asked();
+
+	refuse(first, EAGAIN);
+	pass(200);
+	check(asked() == 5 - first);
+	refuse(asked(), EIO);
+	pass(2000);			/* the first one says nothing */
+	check(req->state == RAFTBLK_REQ_BROKEN && asked() == first);
+	refuse(first, EIO);
+	check(events(W1, RAFTBLK_EVENT_REPAIR_FAILED) == 1);
+	ended(req, -EIO);
+}
+
+REPLICA_TEST(repair_deadline, "a read does not wait for ever for members that say nothing")
+{
+	struct raftblk_req *req = broken_read();
+
+	pass(29000);
+	check(req->state == RAFTBLK_REQ_BROKEN);
+	pass(2000);
+	ended(req, -EIO);
+}
+
+REPLICA_TEST(repair_ahead, "content from above the own log is not written, nor waited for for long")
+{
+	struct raftblk_req *req = broken_read();
+	u32 before = nr_sent(RAFTBLK_MSG_FETCH);
+
+	data_from(asked(), 1, 1 << 20, 0x77);
+	check(W1->count[RAFTBLK_ACT_REPAIR_WRITE] == 0);
+	pass(1000);
+	check(nr_sent(RAFTBLK_MSG_FETCH) > before);
+	data_from(asked(), 1, 5, 0x78);
+	check(first_byte(req) == 0x78);
+	ended(req, 0);
+}
+
+REPLICA_TEST(repair_too_old, "content from below what was applied meanwhile is asked for again")
+{
+	struct raftblk_req *req = broken_read();
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .sector = W_EXTENT, .nsect = 1,
+				   .term = 1 };
+	u64 ctx = sent(RAFTBLK_MSG_FETCH).ctx;
+
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 5, .log_term = 1, .nr = 1,
+				   .ent = &e, .commit = 6 }, 2);
+	check(W1->rep.applied == 6);
+	data_from(asked(), 1, 5, 0x77);
+	check(W1->count[RAFTBLK_ACT_REPAIR_WRITE] == 0);
+	check(sent(RAFTBLK_MSG_FETCH).ctx != ctx && sent(RAFTBLK_MSG_FETCH).index == 6);
+	data_from(asked(), 1, 6, 0x78);
+	check(first_byte(req) == 0x78);
+	ended(req, 0);
+}
+
+REPLICA_TEST(repair_serve, "a block that another member has lost is not served before the log is replayed")
+{
+	struct raftblk_wire_fetch f = { };
+	struct raftblk_msg m = { .type = RAFTBLK_MSG_FETCH, .ctx = 99, .chunk = 0, .commit = 1,
+				 .status = RAFTBLK_FETCH_LOST, .body = &f, .body_bytes = sizeof(f) };
+
+	follow(5);
+	W1->params.idle_ckpt_ns = 1000000 * MS;
+	world_crash(W1);
+	world_start(W1);
+	check(W1->rep.applied < 5 && W1->rep.replay_end == 5);
+	tell(m, 3);
+	check(W1->count[RAFTBLK_ACT_CHUNK_SERVE] == 0);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = 1, .index = 5, .log_term = 1,
+				   .commit = 5 }, 2);
+	check(W1->count[RAFTBLK_ACT_CHUNK_SERVE] == 1);
+	check(sent(RAFTBLK_MSG_DATA).index == 5);
 }

@@ -220,6 +220,16 @@ static void fill_read(struct world *w, struct raftblk_req *req)
 	}
 }
 
+static bool reads_disk(const struct raftblk_req *req)
+{
+	u32 i;
+
+	for (i = 0; i < req->nr_segments; i++)
+		if (!req->segment[i].payload && !req->segment[i].zero)
+			return true;
+	return false;
+}
+
 static void log_read(struct world *w, const struct raftblk_action *a, int status)
 {
 	struct raftblk_payload *p = world_payload(a->entry.bytes, 0);
@@ -308,7 +318,7 @@ static void complete(struct world *w, struct raftblk_action *a)
 		break;
 	case RAFTBLK_ACT_READ:
 		fill_read(w, a->req);
-		raftblk_replica_read_done(&w->rep, now, a->req, status);
+		raftblk_replica_read_done(&w->rep, now, a->req, reads_disk(a->req) ? status : 0);
 		break;
 	case RAFTBLK_ACT_VMAP_WRITE:
 		raftblk_replica_vmap_written(&w->rep, now, status);
@@ -323,6 +333,14 @@ static void complete(struct world *w, struct raftblk_action *a)
 		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		chunk_serve(w, &a->io, status);
+		break;
+	case RAFTBLK_ACT_REPAIR_LOOK:
+		raftblk_replica_repair_looked(&w->rep, now, a->io.id, status ? a->io.differ : 0);
+		break;
+	case RAFTBLK_ACT_REPAIR_WRITE:
+		if (!status)
+			chunk_write(w, &a->io);
+		raftblk_replica_repair_written(&w->rep, now, a->io.id, status);
 		break;
 	default:
 		break;

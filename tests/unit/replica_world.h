@@ -33,7 +33,8 @@ struct raftblk_payload {
  * struct world - one member and all there is around it
  * @hold: bit 1 << RAFTBLK_ACT_*: such actions do not complete by themselves
  * @held: those, in order
- * @fail: bit 1 << RAFTBLK_ACT_*: such actions fail with -EIO
+ * @fail: bit 1 << RAFTBLK_ACT_*: such actions fail with -EIO; REPAIR_LOOK: no block can be
+ *	read; READ: what is not in memory
  * @unready: bit 1 << slot: no message can be sent to that member
  * @count: how many actions of each type there were
  * @msg: messages sent to members that are no worlds
@@ -59,7 +60,7 @@ struct world {
 	u32 hold, fail, unready;
 	struct raftblk_action held[W_HELD];
 	u32 nr_held;
-	u32 count[16];
+	u32 count[RAFTBLK_ACT_REPAIR_WRITE + 1];
 	struct raftblk_msg msg[W_MSGS];
 	u32 nr_msg;
 	struct raftblk_pending_event event[256];

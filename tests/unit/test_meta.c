@@ -61,6 +61,21 @@ TEST(super_round_trip, "super: what is encoded is decoded")
 	CHECK(!memcmp(&s, &back, sizeof(s)));
 }
 
+TEST(super_move, "super: with a new address all else stays, known or not")
+{
+	struct raftblk_super s = super(), back;
+	u8 buf[RAFTBLK_META_BYTES];
+	const char *why;
+
+	raftblk_super_encode(&s, buf);
+	buf[RAFTBLK_META_BYTES - 1] = 0x5a;	/* of a compatible feature to come */
+	s.listen = (struct raftblk_addr){ .family = 4, .port = 1, .ip = { 10, 0, 0, 9 } };
+	raftblk_super_move(buf, &s.listen);
+	CHECK_EQ(raftblk_super_decode(&back, buf, &why), 0);
+	CHECK(!memcmp(&s, &back, sizeof(s)));
+	CHECK_EQ(buf[RAFTBLK_META_BYTES - 1], 0x5a);
+}
+
 TEST(super_refused, "super: every field is checked against the others")
 {
 	struct raftblk_super s, back;

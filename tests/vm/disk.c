@@ -20,6 +20,8 @@
  *	stall / go	requests wait / go on
  *	fail OFF LEN rwf	reads, writes, flushes (letters) of that range fail
  *	good		no range fails any more
+ *	lose OFF LEN	these sectors cannot be read any more, until they are written
+ *	lost		"ok N": sectors that cannot be read
  */
 #define NBDKIT_API_VERSION 2
 #define _GNU_SOURCE
@@ -75,6 +77,7 @@ static bool dead, stalled;
 static unsigned int delay_us;
 static struct failure failures[FAILS];
 static int nr_failures;
+static uint8_t *lost;		/* by sector of 512 bytes */
 
 static uint32_t random_next(void)
 {
@@ -251,6 +254,20 @@ static void power_cut(bool keep_some, uint64_t seed)
 	pthread_cond_broadcast(&go);
 }
 
+static uint64_t sectors_lost(uint64_t offset, uint64_t len)
+{
+	uint64_t at, sum = 0;
+
+	for (at = offset / SECTOR; at < (offset + len) / SECTOR; at++)
+		sum += lost[at];
+	return sum;
+}
+
+static void sectors_set(uint64_t offset, uint64_t len, bool is_lost)
+{
+	memset(lost + offset / SECTOR, is_lost, len / SECTOR);
+}
+
 /* Every request begins here: with the lock held, or refused. */
 static int request_begin(uint64_t offset, uint64_t len, char kind)
 {
@@ -279,6 +296,13 @@ static int request_begin(uint64_t offset, uint64_t len, char kind)
 			return -1;
 		}
 	}
+	if (kind == 'r' && sectors_lost(offset, len)) {
+		pthread_mutex_unlock(&lock);
+		nbdkit_set_error(EIO);
+		return -1;
+	}
+	if (kind == 'w')
+		sectors_set(offset, len, false);
 	return 0;
 }
 
@@ -400,6 +424,10 @@ static void command(char *line, char *reply, size_t size)
 			.offset = a, .len = b, .reads = strchr(kinds, 'r'),
 			.writes = strchr(kinds, 'w'), .flushes = strchr(kinds, 'f'),
 		};
+	} else if (sscanf(line, "lose %llu %llu", &a, &b) == 2 && a + b <= image_size) {
+		sectors_set(a, b, true);
+	} else if (!strcmp(line, "lost")) {
+		snprintf(reply, size, "ok %llu\n", (unsigned long long)sectors_lost(0, image_size));
 	} else if (!strcmp(line, "good")) {
 		nr_failures = 0;
 	} else {
@@ -477,7 +505,8 @@ static int disk_get_ready(void)
 		return -1;
 	}
 	image_size = st.st_size;
-	return 0;
+	lost = calloc(image_size / SECTOR + 1, 1);
+	return lost ? 0 : -1;
 }
 
 /*

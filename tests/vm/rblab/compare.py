@@ -10,7 +10,7 @@ from . import paths
 CHUNK = 1 << 20
 
 
-def _super(image):
+def superblock(image):
     """What the superblock of an image says, through the tool."""
     tool = os.path.join(paths.BUILD, 'userspace', 'raftblk')
     result = subprocess.run([tool, 'dump', image, '--json'], check=True, timeout=120,
@@ -70,7 +70,7 @@ def _ranges(first, second, starts, count):
 def compare_data_areas(lab, members=None):
     """Sentences about what differs; [] if all are the same."""
     nodes = [lab.node(n) for n in members] if members else list(lab)
-    supers = [_super(node.disk_path) for node in nodes]
+    supers = [superblock(node.disk_path) for node in nodes]
     size = min(s['volume_sectors'] for s in supers) * 512
     problems = []
     for node, about in list(zip(nodes, supers))[1:]:

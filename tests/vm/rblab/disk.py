@@ -89,6 +89,14 @@ class Disk:
         """Every request takes that much longer."""
         self.ask(f'delay {us}')
 
+    def lose(self, offset, length):
+        """These bytes, whole sectors, cannot be read any more until they are written."""
+        self.ask(f'lose {offset} {length}')
+
+    def lost(self):
+        """How many sectors of 512 bytes cannot be read."""
+        return int(self.ask('lost')[0])
+
     def dirty(self):
         """How many sectors a power cut would lose."""
         return int(self.ask('dirty')[0])
