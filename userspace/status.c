@@ -308,6 +308,18 @@ static void show_catchup(struct json_object *vol, struct history *history)
 	printf("  catching up %s\n", catchup_text(catchup, old, &now, text));
 }
 
+static void show_verify(struct json_object *vol)
+{
+	struct json_object *v = j_get(vol, "verify");
+	u64 done = j_u64(v, "done"), total = j_u64(v, "total");
+	char bar[PROGRESS_BAR], a[16], b[16];
+
+	if (j_bool(v, "running"))
+		printf("  comparing all members [%s] %3u%%  %s of %s, %" PRIu64 " blocks differ\n",
+		       progress_bar(done, total, bar), percent_of(done, total),
+		       format_size(done, a), format_size(total, b), j_u64(v, "differ"));
+}
+
 static void show_volume(struct json_object *vol, struct history *history)
 {
 	bool quorum = j_bool(vol, "quorum");
@@ -331,6 +343,7 @@ static void show_volume(struct json_object *vol, struct history *history)
 	       j_u64(vol, "last"), j_u64(vol, "durable"), j_u64(vol, "commit"),
 	       j_u64(vol, "applied"));
 	show_catchup(vol, history);
+	show_verify(vol);
 	status_show_members(vol);
 	show_hints(vol);
 }

@@ -84,6 +84,16 @@ static const struct opt dump_opts[] = {
 	OPT_END
 };
 
+static const struct opt verify_opts[] = {
+	{ OPT_REPAIR, "repair", NULL, "mend what differs from a majority of the members", false },
+	{ OPT_STOP, "stop", NULL, "end the one that is under way", false },
+	{ OPT_NO_WAIT, "no-wait", NULL, "only begin; 'raftblk status --json' tells how it goes",
+	  false },
+	{ OPT_IF_LEADER, "if-leader", NULL,
+	  "do nothing, and without an error, where another member leads", false },
+	OPT_END
+};
+
 static const struct opt wipe_opts[] = {
 	{ OPT_YES, "yes", NULL, "do not ask", false },
 	OPT_END
@@ -249,6 +259,21 @@ const struct verb verbs[] = {
 		"A timeout also holds for requests that are waiting already, from now on.\n"
 		"\n"
 		"Example: raftblk set vol0 io-timeout=30s",
+	},
+	{
+		.name = "verify", .args = "NAME", .min = 1, .max = 1,
+		.summary = "compare the data of all members, and mend what differs",
+		.opts = verify_opts, .run = run_verify,
+		.help =
+		"To be run on the member that leads. Reads the volume on every member while I/O goes\n"
+		"on, says which of them has something else where, and with --repair fetches it there\n"
+		"from a member of the majority. With two members that differ there is none: that is\n"
+		"only said. rate-min and rate-max of 'raftblk set' hold for this, too. It is over\n"
+		"when leadership moves. Exit code 1 if something differs and was not mended, or could\n"
+		"not be compared.\n"
+		"\n"
+		"Each month by itself, on every member:\n"
+		"    systemctl enable --now raftblk-verify@NAME.timer",
 	},
 	{
 		.name = "dump", .args = "DEV", .min = 1, .max = 1,

@@ -8,7 +8,8 @@
  * Queue an event.  When nobody fetches them the oldest of the same type gives
  * way, or the oldest of all: what matters is the newest of each.
  */
-void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b)
+void raftblk_replica_event3(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b,
+			    u64 c)
 {
 	u32 i = 0;
 
@@ -22,8 +23,13 @@ void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type 
 			(rep->nr_events - i) * sizeof(rep->event[0]));
 	}
 	rep->event[rep->nr_events++] = (struct raftblk_pending_event){
-		.type = type, .a = a, .b = b,
+		.type = type, .a = a, .b = b, .c = c,
 	};
+}
+
+void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b)
+{
+	raftblk_replica_event3(rep, type, a, b, 0);
 }
 
 static bool event_next(struct raftblk_replica *rep, struct raftblk_action *a)
@@ -34,6 +40,7 @@ static bool event_next(struct raftblk_replica *rep, struct raftblk_action *a)
 	a->event.type = rep->event[0].type;
 	a->event.a = rep->event[0].a;
 	a->event.b = rep->event[0].b;
+	a->event.c = rep->event[0].c;
 	rep->nr_events--;
 	memmove(rep->event, rep->event + 1, rep->nr_events * sizeof(rep->event[0]));
 	return true;
@@ -239,6 +246,7 @@ static void end_all(struct raftblk_replica *rep, int status)
 	raftblk_replica_proposed_end(rep, status);
 	raftblk_replica_opens_end(rep, status, 0);
 	raftblk_replica_changes_end(rep, status);
+	raftblk_verify_end(rep, status);
 	rep->raft.holding = false;
 	rep->busy = true;
 }
@@ -343,6 +351,10 @@ static void receive_own(struct raftblk_replica *rep, struct raftblk_msg *m)
 	case RAFTBLK_MSG_LIST_RESP:
 	case RAFTBLK_MSG_FETCH:
 	case RAFTBLK_MSG_DATA:
+	case RAFTBLK_MSG_VERIFY_REQ:
+	case RAFTBLK_MSG_VERIFY_RESP:
+	case RAFTBLK_MSG_MEND:
+	case RAFTBLK_MSG_MENDED:
 		raftblk_catchup_receive(rep, slot, m);
 		break;
 	case RAFTBLK_MSG_GROW_REQ:

@@ -22,6 +22,7 @@
 #include "catchup.h"
 #include "raft.h"
 #include "repair.h"
+#include "verify.h"
 
 #define RAFTBLK_READ_SEGMENTS	16	/* pieces a read may consist of; more: it waits for apply */
 #define RAFTBLK_APPLY_DEPTH	64	/* entries on their way to the data area */
@@ -215,6 +216,9 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_WAITS_FOR_DATA,	/* a: the witness that leads; see raft_waits_for_data() */
 	RAFTBLK_EVENT_READ_REPAIRED,	/* b: sector, a: how many: rewritten with what another member has */
 	RAFTBLK_EVENT_REPAIR_FAILED,	/* likewise: nobody has it, or it could not be written */
+	RAFTBLK_EVENT_VERIFY_DIFFERS,	/* a: node id of who has c sectors from b on otherwise, 0: no majority */
+	RAFTBLK_EVENT_VERIFY_END,	/* a: status, b: blocks that differed, c: mended */
+	RAFTBLK_EVENT_MENDED,		/* b: sector, a: how many: were other than a majority's */
 	RAFTBLK_EVENT_RESIZED,		/* b: sectors; the volume has this size from now on */
 };
 
@@ -240,6 +244,7 @@ enum raftblk_event_type {
  * @RAFTBLK_ACT_CHUNK_READ: io: read the chunk, fill io.hash; then _chunk_read()
  * @RAFTBLK_ACT_CHUNK_WRITE: io: write the blocks that differ; then _chunk_written()
  * @RAFTBLK_ACT_CHUNK_SERVE: io: read the chunk and compare; then _chunk_served()
+ * @RAFTBLK_ACT_CHUNK_HASH: io: read the chunk, fill io.hash; then _chunk_hashed()
  * @RAFTBLK_ACT_REPAIR_LOOK: io: read the blocks one by one; then _repair_looked()
  * @RAFTBLK_ACT_REPAIR_WRITE: io: write the blocks; then _repair_written()
  * @RAFTBLK_ACT_GROW: grow: make room for a data area of so many sectors: look how large the
@@ -263,6 +268,7 @@ enum raftblk_action_type {
 	RAFTBLK_ACT_CHUNK_READ,
 	RAFTBLK_ACT_CHUNK_WRITE,
 	RAFTBLK_ACT_CHUNK_SERVE,
+	RAFTBLK_ACT_CHUNK_HASH,
 	RAFTBLK_ACT_REPAIR_LOOK,
 	RAFTBLK_ACT_REPAIR_WRITE,
 	RAFTBLK_ACT_GROW,
@@ -292,6 +298,7 @@ struct raftblk_action {
 			enum raftblk_event_type type;
 			s64 a;
 			u64 b;
+			u64 c;
 		} event;
 	};
 };
@@ -342,6 +349,7 @@ struct raftblk_pending_event {
 	enum raftblk_event_type type;
 	s64 a;
 	u64 b;
+	u64 c;
 };
 
 #define RAFTBLK_PENDING_EVENTS	16	/* older ones of the same type are overwritten when full */
@@ -429,7 +437,7 @@ struct raftblk_grow {
  *
  * @remote_ctx: newest ctx of a READ_REQ; @remote_asked: the one not answered
  *	yet, 0: none; @remote_at: when to ask (again)
- * @catchup, @repair: see there
+ * @catchup, @repair, @verify: see there
  * @peer: what is owed to peers beyond consensus, at most one each way; in the
  *	order of raft.config.member, void when the configuration changes
  * @fault: -errno of what stopped this member
@@ -529,6 +537,9 @@ struct raftblk_replica {
 		bool owe_boundary, owe_list;
 		u64 boundary_ctx, list_ctx, list_from, list_above, list_need;
 		u64 left, left_from, left_above;	/* see list_left() */
+		bool owe_mended;
+		u64 mended_ctx, mended_chunk;
+		u32 mended_status;
 		bool owe_grow_resp;
 		struct raftblk_grow_answer {
 			u64 ctx, ask_at, room;
@@ -540,6 +551,7 @@ struct raftblk_replica {
 	bool owe_pull_req, owe_read_req, owe_release;
 	struct raftblk_catchup catchup;
 	struct raftblk_repairs repair;
+	struct raftblk_verify verify;
 
 	int fault;
 	bool stopping;
@@ -634,6 +646,25 @@ void raftblk_replica_chunk_read(struct raftblk_replica *rep, u64 now, u32 id);
 void raftblk_replica_chunk_written(struct raftblk_replica *rep, u64 now, u32 id, int status);
 void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
 				  const struct raftblk_chunk_diff *diff, int status);
+
+/* Without memory, or where the chunk cannot be read, there is no answer for now. */
+void raftblk_replica_chunk_hashed(struct raftblk_replica *rep, u64 now, u32 id, int status);
+
+/**
+ * raftblk_replica_verify() - begin to compare all members
+ * @repair: mend what differs
+ *
+ * Return: 0; -EREMOTE: this member does not lead, or has no data; -EALREADY: it is under way;
+ * -EBUSY: a member is catching up; -ENODEV: there is no other member with data;
+ * -EOPNOTSUPP: no version map.
+ */
+int raftblk_replica_verify(struct raftblk_replica *rep, u64 now, bool repair);
+
+/* 0, or -ENOENT: none is under way. */
+int raftblk_replica_verify_stop(struct raftblk_replica *rep, u64 now);
+
+void raftblk_replica_verify_progress(const struct raftblk_replica *rep,
+				     struct raftblk_verify_progress *p);
 
 /* @id: of the action.  @bad: bit i: block i cannot be read. */
 void raftblk_replica_repair_looked(struct raftblk_replica *rep, u64 now, u32 id, u64 bad);

@@ -12,7 +12,7 @@ static_assert(sizeof(struct raftblk_wire_join_resp) <= RAFTBLK_WIRE_BODY_MAX &&
 	      RAFTBLK_MSG_MAX_ENTRIES * sizeof(struct raftblk_disk_desc) <= RAFTBLK_WIRE_BODY_MAX,
 	      "bodies fit");
 static_assert(RAFTBLK_ENTRY_MAX_BYTES <= RAFTBLK_MSG_MAX_BYTES, "every entry can be sent");
-static_assert(RAFTBLK_MSG_MAX < RAFTBLK_MSG_CATCHUP_REQ && RAFTBLK_MSG_DATA < RAFTBLK_WIRE_HELLO,
+static_assert(RAFTBLK_MSG_MAX < RAFTBLK_MSG_CATCHUP_REQ && RAFTBLK_MSG_MENDED < RAFTBLK_WIRE_HELLO,
 	      "types are distinct");
 
 #define CRC_OFFSET	offsetof(struct raftblk_wire_header, crc)

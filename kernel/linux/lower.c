@@ -27,6 +27,7 @@ const char * const raftblk_io_kind_name[RAFTBLK_IO_KINDS] = {
 	[RAFTBLK_IO_CHUNK_READ]	= "chunk_read",
 	[RAFTBLK_IO_CHUNK_WRITE] = "chunk_write",
 	[RAFTBLK_IO_CHUNK_SERVE] = "chunk_serve",
+	[RAFTBLK_IO_CHUNK_HASH]	= "chunk_hash",
 	[RAFTBLK_IO_REPAIR_LOOK] = "repair_look",
 	[RAFTBLK_IO_REPAIR_WRITE] = "repair_write",
 };
@@ -267,6 +268,9 @@ static void tell_replica(struct raftblk_volume *vol, struct raftblk_io *io)
 		break;
 	case RAFTBLK_IO_CHUNK_SERVE:
 		raftblk_chunk_serve_ended(vol, chunk_op(io));
+		break;
+	case RAFTBLK_IO_CHUNK_HASH:
+		raftblk_chunk_hash_ended(vol, chunk_op(io));
 		break;
 	case RAFTBLK_IO_REPAIR_LOOK:
 		raftblk_replica_repair_looked(rep, raftblk_now(), chunk_op(io)->what.id,

@@ -36,6 +36,7 @@ enum raftblk_io_kind {
 	RAFTBLK_IO_CHUNK_READ,
 	RAFTBLK_IO_CHUNK_WRITE,
 	RAFTBLK_IO_CHUNK_SERVE,
+	RAFTBLK_IO_CHUNK_HASH,
 	RAFTBLK_IO_REPAIR_LOOK,
 	RAFTBLK_IO_REPAIR_WRITE,
 	RAFTBLK_IO_KINDS,
@@ -102,6 +103,7 @@ void raftblk_lower_vmap_write(struct raftblk_volume *vol, u32 block);
 void raftblk_lower_chunk_read(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_chunk_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_chunk_serve(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+void raftblk_lower_chunk_hash(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_repair_look(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_repair_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 /* The device is asked how large it is now, and what is new zeroed; ends in

@@ -56,7 +56,7 @@ struct raftblk_map_io {
  * @work: hashing and comparing, which would take the worker too long
  * @what: the action
  * @payload: READ, SERVE: what was read
- * @hash: READ: found; SERVE: to compare with
+ * @hash: READ, HASH: found; SERVE: to compare with
  * @diff: SERVE: found
  * @by_pages: WRITE: zeros are written as such
  * @buf: REPAIR_LOOK: room for a block
@@ -224,6 +224,7 @@ void raftblk_chunk_free(struct raftblk_lower *lower);
 void raftblk_map_ended(struct raftblk_volume *vol, struct raftblk_map_io *mio);
 void raftblk_chunk_read_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
 void raftblk_chunk_serve_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
+void raftblk_chunk_hash_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
 /* The same in another way: started; false: ended. */
 bool raftblk_chunk_write_goes_on(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
 /* The next block: started; false: all have been read. */

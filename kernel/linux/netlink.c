@@ -146,6 +146,15 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 		return event_put_u64(skb, RAFTBLK_A_EVENT_INDEX, ev->b);
 	case RAFTBLK_EVENT_FAULT:
 		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a);
+	case RAFTBLK_EVENT_VERIFY_DIFFERS:
+		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_OFFSET, ev->b << 9) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_BYTES, ev->c << 9);
+	case RAFTBLK_EVENT_VERIFY_END:
+		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_DIFFER, ev->b) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_MENDED, ev->c);
+	case RAFTBLK_EVENT_MENDED:
 	case RAFTBLK_EVENT_READ_REPAIRED:
 	case RAFTBLK_EVENT_REPAIR_FAILED:
 		return event_put_u64(skb, RAFTBLK_A_EVENT_OFFSET, ev->b << 9) ?:
@@ -175,6 +184,9 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_WAITS_FOR_DATA] = RAFTBLK_EVENT_KIND_WAITS_FOR_DATA,
 	[RAFTBLK_EVENT_READ_REPAIRED] = RAFTBLK_EVENT_KIND_READ_REPAIRED,
 	[RAFTBLK_EVENT_REPAIR_FAILED] = RAFTBLK_EVENT_KIND_REPAIR_FAILED,
+	[RAFTBLK_EVENT_VERIFY_DIFFERS] = RAFTBLK_EVENT_KIND_VERIFY_DIFFERS,
+	[RAFTBLK_EVENT_VERIFY_END] = RAFTBLK_EVENT_KIND_VERIFY_END,
+	[RAFTBLK_EVENT_MENDED] = RAFTBLK_EVENT_KIND_MENDED,
 	[RAFTBLK_EVENT_RESIZED] = RAFTBLK_EVENT_KIND_RESIZED,
 };
 
@@ -416,6 +428,64 @@ int raftblk_nl_set_doit(struct sk_buff *req, struct genl_info *info)
 	if (!err && set.err)
 		GENL_SET_ERR_MSG(info, "rate-min would be above rate-max");
 	return err ?: set.err;
+}
+
+/* Verify */
+
+/* What the worker is to do; see the specification. */
+struct verify_call {
+	bool stop;
+	bool repair;
+	int err;
+};
+
+static void verify_in_worker(struct raftblk_volume *vol, void *arg)
+{
+	struct verify_call *call = arg;
+
+	call->err = call->stop ? raftblk_replica_verify_stop(&vol->replica, raftblk_now()) :
+		    raftblk_replica_verify(&vol->replica, raftblk_now(), call->repair);
+}
+
+static void verify_refuse(struct genl_info *info, const struct verify_call *call)
+{
+	switch (call->err) {
+	case -EREMOTE:
+		GENL_SET_ERR_MSG(info, "this member does not lead; ask on the one that does, or hand leadership over first");
+		break;
+	case -EALREADY:
+		GENL_SET_ERR_MSG(info, "it is under way already");
+		break;
+	case -EBUSY:
+		GENL_SET_ERR_MSG(info, "a member is catching up; when it is complete, ask again");
+		break;
+	case -ENODEV:
+		GENL_SET_ERR_MSG(info, "there is no other member with data to compare with");
+		break;
+	case -ENOENT:
+		GENL_SET_ERR_MSG(info, "nothing is being compared");
+		break;
+	default:
+		GENL_SET_ERR_MSG(info, "this member keeps no version map, and cannot compare");
+	}
+}
+
+int raftblk_nl_verify_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct verify_call call = {
+		.stop = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_STOP]),
+		.repair = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_REPAIR]),
+	};
+	struct raftblk_volume *vol = raftblk_netlink_volume(info);
+	int err;
+
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = refuse_going(info, raftblk_volume_call(vol, verify_in_worker, &call));
+	raftblk_volume_put(vol);
+	if (!err && call.err)
+		verify_refuse(info, &call);
+	return err ?: call.err;
 }
 
 /* Joining */

@@ -43,6 +43,14 @@ static const struct nla_policy raftblk_set_nl_policy[RAFTBLK_A_VOLUME_RATE_MAX +
 	[RAFTBLK_A_VOLUME_RATE_MAX] = { .type = NLA_U64, },
 };
 
+/* RAFTBLK_CMD_VERIFY */
+static const struct nla_policy raftblk_verify_nl_policy[RAFTBLK_A_VOLUME_STOP + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
+	[RAFTBLK_A_VOLUME_REPAIR] = { .type = NLA_FLAG, },
+	[RAFTBLK_A_VOLUME_STOP] = { .type = NLA_FLAG, },
+};
+
 static const struct nla_policy raftblk_address_nl_policy[RAFTBLK_A_ADDRESS_PORT + 1] = {
 	[RAFTBLK_A_ADDRESS_IP] = NLA_POLICY_RANGE(NLA_BINARY, 4, 16),
 	[RAFTBLK_A_ADDRESS_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
@@ -121,6 +129,13 @@ static const struct genl_ops raftblk_nl_ops[] = {
 		.doit		= raftblk_nl_set_doit,
 		.policy		= raftblk_set_nl_policy,
 		.maxattr	= RAFTBLK_A_VOLUME_RATE_MAX,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_VERIFY,
+		.doit		= raftblk_nl_verify_doit,
+		.policy		= raftblk_verify_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_STOP,
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{

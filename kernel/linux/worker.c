@@ -287,9 +287,27 @@ static void tell_repair(struct raftblk_volume *vol, const struct raftblk_pending
 	if (ev->type == RAFTBLK_EVENT_READ_REPAIRED)
 		vol_warn_ratelimited(vol, "sectors %llu to %llu of %s could not be read, and were written anew from another member\n",
 				     sector, sector + ev->a - 1, vol->path);
+	else if (ev->type == RAFTBLK_EVENT_MENDED)
+		vol_warn_ratelimited(vol, "sectors %llu to %llu of %s were other than on a majority, and were written anew\n",
+				     sector, sector + ev->a - 1, vol->path);
 	else
 		vol_err_ratelimited(vol, "sectors %llu to %llu of %s cannot be read, and could not be repaired\n",
 				    sector, sector + ev->a - 1, vol->path);
+}
+
+static void tell_verify(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)
+{
+	if (ev->type == RAFTBLK_EVENT_VERIFY_END && !ev->a)
+		vol_info(vol, "all members were compared: %llu blocks differed, %llu were mended\n",
+			 ev->b, ev->c);
+	else if (ev->type == RAFTBLK_EVENT_VERIFY_END)
+		vol_info(vol, "comparing all members ended early: error %lld\n", -ev->a);
+	else if (ev->a)
+		vol_warn_ratelimited(vol, "node %lld has sectors %llu to %llu of the volume otherwise than the others\n",
+				     ev->a, ev->b, ev->b + ev->c - 1);
+	else
+		vol_warn_ratelimited(vol, "members have sectors %llu to %llu of the volume differently, and no majority has the same\n",
+				     ev->b, ev->b + ev->c - 1);
 }
 
 static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *act)
@@ -298,6 +316,7 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		.type = act->event.type,
 		.a = act->event.a,
 		.b = act->event.b,
+		.c = act->event.c,
 	};
 
 	/* Whoever acts on the event sees the state it speaks of. */
@@ -336,7 +355,12 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		break;
 	case RAFTBLK_EVENT_READ_REPAIRED:
 	case RAFTBLK_EVENT_REPAIR_FAILED:
+	case RAFTBLK_EVENT_MENDED:
 		tell_repair(vol, &ev);
+		break;
+	case RAFTBLK_EVENT_VERIFY_DIFFERS:
+	case RAFTBLK_EVENT_VERIFY_END:
+		tell_verify(vol, &ev);
 		break;
 	case RAFTBLK_EVENT_FAULT:
 		vol_err(vol, "the member has stopped: error %lld\n", -ev.a);
@@ -416,6 +440,9 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		raftblk_lower_chunk_serve(vol, &act->io);
+		break;
+	case RAFTBLK_ACT_CHUNK_HASH:
+		raftblk_lower_chunk_hash(vol, &act->io);
 		break;
 	case RAFTBLK_ACT_REPAIR_LOOK:
 		raftblk_lower_repair_look(vol, &act->io);

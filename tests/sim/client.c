@@ -445,15 +445,21 @@ static void some_range(const struct node *n, u64 *sector, u32 *nsect)
 	*nsect = len * b;
 }
 
+/* Nobody reads where bits flip, before they are mended. */
+static bool may_read(u64 sector, u32 nsect)
+{
+	return !sim.set.verify || sim.final || sector + nsect <= sim.set.flip_from;
+}
+
 static void some_request(struct node *n, bool may_write)
 {
 	u64 sector;
 	u32 nsect;
 
 	some_range(n, &sector, &nsect);
-	if (!may_write || chance(300))
+	if ((!may_write || chance(300)) && may_read(sector, nsect))
 		client_read(n, sector, nsect);
-	else if (!must_wait(n))
+	else if (may_write && !must_wait(n))
 		client_write(n, chance(900) ? RAFTBLK_OP_WRITE : chance(500) ?
 			     RAFTBLK_OP_DISCARD : RAFTBLK_OP_ZERO, sector, nsect);
 }

@@ -146,6 +146,7 @@ const char *sim_msg_name(u8 type)
 		"HEARTBEAT_RESP", "APPEND", "APPEND_RESP", "TIMEOUT_NOW", "PULL_REQ", "PULL_RESP",
 		"READ_REQ", "READ_RESP", "RELEASE", "JOIN_REQ", "JOIN_RESP",
 		[32] = "CATCHUP_REQ", "CATCHUP_RESP", "LIST_REQ", "LIST_RESP", "FETCH", "DATA",
+		"VERIFY_REQ", "VERIFY_RESP", "MEND", "MENDED",
 		[RAFTBLK_MSG_GROW_REQ] = "GROW_REQ", "GROW_RESP",
 	};
 
@@ -157,7 +158,7 @@ const char *sim_event_name(enum raftblk_event_type type)
 	static const char *const name[] = {
 		"ROLE", "LEADER", "OWNER", "FENCED", "CONFIG", "BEHIND", "FAULT", "PROVEN",
 		"CATCHUP_BEGIN", "CATCHUP_SOURCE", "CATCHUP_END", "REMOVED", "WAITS_FOR_DATA",
-		"READ_REPAIRED", "REPAIR_FAILED",
+		"READ_REPAIRED", "REPAIR_FAILED", "VERIFY_DIFFERS", "VERIFY_END", "MENDED",
 		"RESIZED",
 	};
 
@@ -316,6 +317,28 @@ static bool with_lse(const struct setup *s)
 	       !s->members && !s->roles && !s->witness;
 }
 
+/*
+ * Likewise, and where there is no other fault of the media.  Members rarely fall behind: who
+ * catches up from a member with a wrong block is wrong as well.
+ */
+static bool with_verify(const struct setup *s)
+{
+	return sim.seed % 5 == 0 && s->params.catchup && s->initial == s->nodes && s->nodes >= 3 &&
+	       !s->members && !s->roles && !s->witness;
+}
+
+static void setup_verify(struct setup *s)
+{
+	s->verify = true;
+	s->flip_from = s->volume_sectors * 3 / 4;
+	s->throttle = true;
+	s->away = false;
+	s->end_early = false;
+	s->ring_sectors = 4096;
+	s->max_entries = 2048;
+	COUNT(verify_seeds);
+}
+
 static void setup_members(struct setup *s)
 {
 	s->members = true;
@@ -360,6 +383,8 @@ static void setup(struct setup *s)
 		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
 	setup_witness_ring(s);
 	s->lse = with_lse(s);
+	if (with_verify(s))
+		setup_verify(s);
 	s->params.repair_ns = 1000 * SEC;
 	s->resizes = with_resizes();
 	s->volume_max = s->resizes ? 2 * s->volume_sectors : s->volume_sectors;

@@ -449,6 +449,8 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 		break;
 	case RAFTBLK_EVENT_CATCHUP_BEGIN:
 		COUNT(catchups_begun);
+		/* it would take them for good */
+		faults_unflip();
 		if (node_is_witness(n))
 			COUNT(witness_boundaries);
 		faults_catchup(n);
@@ -467,6 +469,17 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 	case RAFTBLK_EVENT_PROVEN:
 		COUNT(proven);
 		n->rotten = false;
+		break;
+	case RAFTBLK_EVENT_VERIFY_DIFFERS:
+		COUNT(flips_found);
+		if (!faults_flipped(a->event.a, a->event.b, a->event.c))
+			LOST("node %u: says that sectors %llu + %llu differ on %lld, where nothing was ever wrong",
+			     n->id, (unsigned long long)a->event.b, (unsigned long long)a->event.c,
+			     (long long)a->event.a);
+		break;
+	case RAFTBLK_EVENT_VERIFY_END:
+		sim.count->verified += !a->event.a;
+		sim.count->mended += a->event.c;
 		break;
 	case RAFTBLK_EVENT_REPAIR_FAILED:
 		COUNT(repairs_failed);
@@ -537,6 +550,10 @@ static void node_do(struct node *n, struct raftblk_action *a)
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		has_data(n);
 		chunk_serve(n, &a->io);
+		break;
+	case RAFTBLK_ACT_CHUNK_HASH:
+		has_data(n);
+		chunk_hash(n, &a->io);
 		break;
 	case RAFTBLK_ACT_REPAIR_LOOK:
 		repair_look(n, &a->io);

@@ -84,6 +84,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(resizes) X(grows) X(resize_small) X(resize_away) X(resize_behind) X(resize_shrinks) \
 	X(witness_forgets) X(witness_waits) X(relays) X(helped) X(stranded) \
 	X(bad_blocks) X(reads_broken) X(looks) X(repairs) X(repair_writes_failed) X(repairs_failed) \
+	X(verify_seeds) X(verifies) X(verified) X(hashes) X(flips) X(flips_found) X(mended) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
@@ -132,6 +133,8 @@ struct setup {
 	bool witness;		/* the last machine has no data area */
 	u64 witness_ring;	/* its ring */
 	bool lse;		/* blocks of data areas become unreadable */
+	bool verify;		/* members are compared, and mended */
+	u64 flip_from;		/* from here on bits flip, and nobody reads meanwhile */
 	struct raftblk_replica_params params;
 };
 
@@ -406,6 +409,7 @@ void chunk_read(struct node *n, const struct raftblk_chunk_io *io);
 void chunk_write(struct node *n, const struct raftblk_chunk_io *io);
 void vmap_write(struct node *n, u32 block);
 void chunk_serve(struct node *n, const struct raftblk_chunk_io *io);
+void chunk_hash(struct node *n, const struct raftblk_chunk_io *io);
 void repair_look(struct node *n, const struct raftblk_chunk_io *io);
 void repair_write(struct node *n, const struct raftblk_chunk_io *io);
 
@@ -443,6 +447,9 @@ enum fault {
 };
 
 void faults_start(void);
+bool faults_flipped(u32 id, u64 sector, u64 nsect);
+void faults_unflip(void);
+void faults_verify(struct node *n, bool repair);
 void faults_heal(void);
 void faults_record_written(struct node *n);
 void faults_catchup(struct node *n);

@@ -273,18 +273,34 @@ static void chunk_write(struct world *w, const struct raftblk_chunk_io *io)
 	}
 }
 
-/* Everything differs. */
+/* Everything differs, or what is asked for. */
 static void chunk_serve(struct world *w, const struct raftblk_chunk_io *io, int status)
 {
-	struct raftblk_chunk_diff d = { .differ = (1ULL << (io->nsect / 8)) - 1 };
+	struct raftblk_chunk_diff d = { };
+	u32 i;
 
 	if (!status) {
-		d.bytes = io->nsect * 512;
-		d.payload = world_payload(d.bytes, 0);
-		memcpy(d.payload->data, w->data + io->sector * 512, d.bytes);
+		d.payload = world_payload(io->nsect * 512, 0);
+		for (i = 0; i < io->nsect / 8; i++) {
+			if (io->lost && io->hash[i])
+				continue;
+			d.differ |= 1ULL << i;
+			memcpy(d.payload->data + d.bytes, w->data + (io->sector + i * 8) * 512, 4096);
+			d.bytes += 4096;
+		}
+		d.payload->bytes = d.bytes;
 		d.crc = raftblk_crc(d.payload->data, d.bytes);
 	}
 	raftblk_replica_chunk_served(&w->rep, now, io->id, &d, status);
+}
+
+static void chunk_hash(struct world *w, const struct raftblk_chunk_io *io)
+{
+	u32 i;
+
+	memset(io->hash, 0, RAFTBLK_CHUNK_BLOCKS * sizeof(*io->hash));
+	for (i = 0; i < io->nsect / 8; i++)
+		io->hash[i] = 1 + raftblk_crc(w->data + (io->sector + i * 8) * 512, 4096);
 }
 
 static void grow(struct world *w, u64 sectors, int status)
@@ -352,6 +368,10 @@ static void complete(struct world *w, struct raftblk_action *a)
 		break;
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		chunk_serve(w, &a->io, status);
+		break;
+	case RAFTBLK_ACT_CHUNK_HASH:
+		chunk_hash(w, &a->io);
+		raftblk_replica_chunk_hashed(&w->rep, now, a->io.id, status);
 		break;
 	case RAFTBLK_ACT_REPAIR_LOOK:
 		raftblk_replica_repair_looked(&w->rep, now, a->io.id, status ? a->io.differ : 0);
@@ -423,7 +443,7 @@ static void act(struct world *w, struct raftblk_action *a)
 	case RAFTBLK_ACT_EVENT:
 		if (w->nr_event < ARRAY_SIZE(w->event))
 			w->event[w->nr_event++] = (struct raftblk_pending_event){
-				a->event.type, a->event.a, a->event.b };
+				a->event.type, a->event.a, a->event.b, a->event.c };
 		return;
 	case RAFTBLK_ACT_OPENED:
 		w->opened = a->open;
