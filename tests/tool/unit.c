@@ -166,6 +166,9 @@ static void test_decode(const char *path)
 	/* 'to' is asked, never answered */
 	json_object_object_del(j, "to");
 	json_object_object_del(j, "member_change");
+	json_object_object_del(j, "resize_error");
+	json_object_object_del(j, "resize_member");
+	json_object_object_del(j, "resize_room");
 	json_object_object_del(j, "part");
 	json_object_object_del(j, "address");
 	members = j_get(j, "members");
