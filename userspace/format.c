@@ -78,8 +78,12 @@ struct layout {
 	u32 extent;
 };
 
-static int check_request(const struct layout_request *req)
+static int check_request(const struct device *dev, const struct layout_request *req)
 {
+	/* Found out when it comes up, it would be too late: the cluster counts it then. */
+	if (req->block_size < dev->logical)
+		return fail(EXIT_ERROR, "%s has sectors of %u bytes, and the volume has smaller "
+			    "blocks, of %u", dev->path, dev->logical, req->block_size);
 	if (req->ring && !req->ring_is_hint && (req->ring < FORMAT_RING_MIN || req->ring % MIB))
 		return fail(EXIT_USAGE, "the log must have 4 MiB or more, in whole MiB");
 	if (req->volume && (req->volume < FORMAT_DATA_MIN || req->volume % 4096))
@@ -163,7 +167,7 @@ static int choose_witness(const struct device *dev, const struct layout_request 
 static int choose_layout(const struct device *dev, const struct layout_request *req,
 			 struct layout *l)
 {
-	int ret = check_request(req);
+	int ret = check_request(dev, req);
 
 	if (ret)
 		return ret;
