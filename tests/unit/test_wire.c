@@ -259,6 +259,43 @@ TEST(wire_catchup, "wire: messages of catch-up, and what they may not say")
 	BAD(8, d.zero = cpu_to_le64(8));
 	d.zero = cpu_to_le64(4);
 	BAD(8, m.bytes = 0);			/* a CRC of nothing */
+}
+
+TEST(wire_repair, "wire: messages of read repair and verify, and what they may not say")
+{
+	struct raftblk_wire_fetch f = { .hash = { 0, 2 } };
+	struct raftblk_wire_mend w = { .blocks = cpu_to_le64(6), .source = cpu_to_le32(2) };
+	const struct raftblk_msg good[] = {
+		{ .type = RAFTBLK_MSG_FETCH, .chunk = 3, .index = 40, .status = RAFTBLK_FETCH_LOST,
+		  .body = &f, .body_bytes = sizeof(f) },
+		{ .type = RAFTBLK_MSG_VERIFY_REQ, .chunk = 3, .index = 40, .ctx = 9, .term = 3 },
+		{ .type = RAFTBLK_MSG_VERIFY_RESP, .chunk = 3, .index = 40, .ctx = 9, .body = &f,
+		  .body_bytes = sizeof(f) },
+		{ .type = RAFTBLK_MSG_VERIFY_RESP, .chunk = 3, .status = EAGAIN },
+		{ .type = RAFTBLK_MSG_MEND, .chunk = 3, .ctx = 9, .body = &w,
+		  .body_bytes = sizeof(w) },
+		{ .type = RAFTBLK_MSG_MENDED, .chunk = 3, .ctx = 9, .status = EIO },
+	};
+	struct raftblk_msg m, back;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		CHECK_EQ(catchup(&good[i], &back), 0);
+	BAD(0, m.status = RAFTBLK_FETCH_LOST + 1);
+	BAD(0, m.body_bytes = 0);		/* all zeros, and cannot be read */
+	BAD(1, m.body = &f; m.body_bytes = sizeof(f));
+	BAD(1, m.nr = 1);
+	BAD(2, m.body_bytes -= 8);
+	BAD(2, m.status = EAGAIN);
+	BAD(2, m.bytes = 512);
+	BAD(3, m.status = 0);
+	BAD(4, m.body_bytes = 0);
+	BAD(4, w.source = 0);
+	w.source = cpu_to_le32(2);
+	BAD(4, w.blocks = 0);
+	w.blocks = cpu_to_le64(6);
+	BAD(4, w.reserved = cpu_to_le32(1));
+	BAD(5, m.chunk = RAFTBLK_CHUNK_MAX + 1);
 #undef BAD
 }
 
