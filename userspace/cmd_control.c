@@ -37,8 +37,7 @@ static int move(const char *path, const char *text)
 	} else if (err) {
 		ret = fail(EXIT_ERROR, "%s: %s", path, why ? why : strerror(-err));
 	} else {
-		s.listen = to;
-		ret = format_rewrite_super(&dev, &s);
+		ret = format_move(&dev, &to);
 	}
 	device_close(&dev);
 	explicit_bzero(s.key, sizeof(s.key));
@@ -69,8 +68,12 @@ int run_up(const struct args *a)
 		return ret;
 	if (a->opt[OPT_ADDR])
 		ret = move(a->pos[0], a->opt[OPT_ADDR]);
-	if (!ret)
+	if (!ret) {
 		ret = member_up(&nl, a->pos[0], name, &minor);
+		if (ret && a->opt[OPT_ADDR])
+			fprintf(stderr, "%s has the new address all the same; 'raftblk up %s' tries "
+				"again with it.\n", a->pos[0], a->pos[0]);
+	}
 	if (!ret)
 		show_up(&nl, name, minor);
 	nl_close(&nl);

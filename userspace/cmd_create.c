@@ -403,6 +403,14 @@ static int join_ask(struct nl *nl, const struct device *dev, struct join *join, 
 	return ret;
 }
 
+/* It was let in, and cannot be what it was let in as. */
+static void tell_left_behind(const struct raftblk_super *s)
+{
+	fprintf(stderr, "The cluster counts this machine as node %u of '%s' already, a learner that "
+		"has no\nvote; 'raftblk member remove %s %u' on another member takes it out.\n",
+		s->node_id, s->name, s->name, s->node_id);
+}
+
 /* With the device open and the module there.  The cluster is looked at before it is asked to
  * count a member that could not hold the volume.
  */
@@ -416,9 +424,14 @@ static int join_device(struct nl *nl, struct device *dev, const struct args *a,
 	ret = join_ask(nl, dev, join, true, s, &config);
 	if (!ret)
 		ret = join_ask(nl, dev, join, false, s, &config);
+	if (ret)
+		return ret;
+	ret = format_device(dev, s, a->opt[OPT_ASSUME_ZERO]);
 	if (!ret)
-		ret = format_device(dev, s, a->opt[OPT_ASSUME_ZERO]);
-	return ret ? ret : format_finish(dev, s, &config);
+		ret = format_finish(dev, s, &config);
+	if (ret)
+		tell_left_behind(s);
+	return ret;
 }
 
 static int join_args(const struct args *a, struct join *join, struct raftblk_super *s)

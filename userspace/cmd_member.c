@@ -95,23 +95,10 @@ struct request {
 	const struct args *a;
 };
 
-/* The volume as this machine's member sees it; the caller drops it. */
-static int get_volume(struct nl *nl, const struct request *q, struct json_object **vol)
-{
-	struct json_object *all;
-	int err = nl_get(nl, q->name, &all);
-
-	if (err)
-		return fail(code_of(-err), "%s: %s", q->name, nl->error);
-	*vol = json_object_get(json_object_array_get_idx(all, 0));
-	json_object_put(all);
-	return EXIT_OK;
-}
-
 static int member_list(struct nl *nl, const struct request *q)
 {
 	struct json_object *vol;
-	int ret = get_volume(nl, q, &vol);
+	int ret = member_volume(nl, q->name, &vol);
 
 	if (ret)
 		return ret;
@@ -156,7 +143,7 @@ static int show_join(struct nl *nl, const struct request *q, struct json_object 
 static int member_invite(struct nl *nl, const struct request *q)
 {
 	struct json_object *vol;
-	int ret = get_volume(nl, q, &vol);
+	int ret = member_volume(nl, q->name, &vol);
 
 	if (ret)
 		return ret;

@@ -11,16 +11,6 @@
 #include "status.h"
 #include "tool.h"
 
-static int get(struct nl *nl, const char *which, struct json_object **volumes)
-{
-	int err = nl_get(nl, which, volumes);
-
-	if (err)
-		return fail(code_of(-err), "%s%s%s", which ? which : "", which ? ": " : "",
-			    nl->error);
-	return EXIT_OK;
-}
-
 static void print_json(struct json_object *j, int flags)
 {
 	puts(json_object_to_json_string_ext(j, flags | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -34,7 +24,7 @@ int run_status(const struct args *a)
 
 	if (ret)
 		return ret;
-	ret = get(&nl, a->nr_pos ? a->pos[0] : NULL, &volumes);
+	ret = nl_show(&nl, a->nr_pos ? a->pos[0] : NULL, &volumes);
 	if (!ret && a->opt[OPT_JSON]) {
 		volumes = status_json(volumes);
 		print_json(volumes, JSON_C_TO_STRING_PRETTY);
@@ -123,7 +113,7 @@ static int paint(struct nl *nl, const char *which, struct history *history)
 	struct json_object *volumes;
 	time_t now = time(NULL);
 	char clock[32];
-	int ret = get(nl, which, &volumes);
+	int ret = nl_show(nl, which, &volumes);
 
 	if (ret)
 		return ret;

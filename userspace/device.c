@@ -41,11 +41,13 @@ static int open_error(const char *path, const struct stat *st)
 static int block_geometry(struct device *dev)
 {
 	unsigned int physical = 512;
+	int logical = 512;
 
 	if (ioctl(dev->fd, BLKGETSIZE64, &dev->bytes) ||
-	    ioctl(dev->fd, BLKPBSZGET, &physical))
-		return fail(EXIT_ERROR, "%s: cannot find out its size: %m", dev->path);
+	    ioctl(dev->fd, BLKPBSZGET, &physical) || ioctl(dev->fd, BLKSSZGET, &logical))
+		return fail(EXIT_ERROR, "%s: cannot find out its size and that of its sectors: %m", dev->path);
 	dev->physical = physical;
+	dev->logical = logical;
 	/* What the cache holds may be older than what the module wrote below it. */
 	ioctl(dev->fd, BLKFLSBUF, 0);
 	return EXIT_OK;
@@ -57,7 +59,7 @@ int device_open(struct device *dev, const char *path, bool write)
 	struct stat st;
 	int ret;
 
-	*dev = (struct device){ .path = path, .fd = -1, .physical = 512 };
+	*dev = (struct device){ .path = path, .fd = -1, .physical = 512, .logical = 512 };
 	if (stat(path, &st))
 		return fail(code_of(errno), "%s: %m", path);
 	if (S_ISBLK(st.st_mode))

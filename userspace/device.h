@@ -9,12 +9,14 @@
  * struct device - an open lower device
  * @bytes: its size
  * @physical: physical block size
+ * @logical: size of a sector: the least that is read or written
  */
 struct device {
 	const char *path;
 	int fd;
 	u64 bytes;
 	u32 physical;
+	u32 logical;
 };
 
 /* Set in the environment, regular files are taken for devices: for tests. */

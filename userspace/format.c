@@ -12,6 +12,7 @@
 #define RING_WITNESS_MAX	(1024 * MIB)	/* all of it is read at each start */
 #define EXTENT_DEFAULT	(4 * MIB)
 #define EXTENTS_DEFAULT_MAX	(1U << 20)
+#define GROW_FACTOR	16	/* how many times as large a volume can become */
 
 /* A sixteenth of the device, within reason, and never more than half of it. */
 static u64 default_ring(u64 usable)
@@ -31,11 +32,14 @@ static u32 default_extent(u64 volume)
 	return extent;
 }
 
-/* What the version map takes; a whole MiB, so that the data area is aligned behind it. */
+/*
+ * What the version map takes; a whole MiB, so that the data area is aligned behind it.  The
+ * map cannot move, so it gets room for a volume that grows.
+ */
 static u64 map_bytes(u64 volume, u32 extent)
 {
 	struct raftblk_super s = {
-		.data_sectors = volume / 512,
+		.data_sectors = volume / 512 * GROW_FACTOR,
 		.extent_sectors = extent / 512,
 	};
 
@@ -78,8 +82,12 @@ struct layout {
 	u32 extent;
 };
 
-static int check_request(const struct layout_request *req)
+static int check_request(const struct device *dev, const struct layout_request *req)
 {
+	/* Found out when it comes up, it would be too late: the cluster counts it then. */
+	if (req->block_size < dev->logical)
+		return fail(EXIT_ERROR, "%s has sectors of %u bytes, and the volume has smaller "
+			    "blocks, of %u", dev->path, dev->logical, req->block_size);
 	if (req->ring && !req->ring_is_hint && (req->ring < FORMAT_RING_MIN || req->ring % MIB))
 		return fail(EXIT_USAGE, "the log must have 4 MiB or more, in whole MiB");
 	if (req->volume && (req->volume < FORMAT_DATA_MIN || req->volume % 4096))
@@ -163,7 +171,7 @@ static int choose_witness(const struct device *dev, const struct layout_request 
 static int choose_layout(const struct device *dev, const struct layout_request *req,
 			 struct layout *l)
 {
-	int ret = check_request(req);
+	int ret = check_request(dev, req);
 
 	if (ret)
 		return ret;
@@ -234,6 +242,19 @@ int format_device(const struct device *dev, const struct raftblk_super *s, bool 
 	return err ? format_error(dev, err) : EXIT_OK;
 }
 
+/* Both superblocks; one of them is good at every moment. */
+static int write_supers(const struct device *dev, const void *buf)
+{
+	int err = 0;
+
+	for (int i = 0; i < 2 && !err; i++) {
+		err = device_write(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf, RAFTBLK_META_BYTES);
+		if (!err)
+			err = device_sync(dev);
+	}
+	return err;
+}
+
 int format_finish(const struct device *dev, const struct raftblk_super *s,
 		  const struct raftblk_config *config)
 {
@@ -257,25 +278,20 @@ int format_finish(const struct device *dev, const struct raftblk_super *s,
 	if (!err)
 		err = device_sync(dev);
 	raftblk_super_encode(s, buf);
-	for (int i = 0; i < 2 && !err; i++)
-		err = device_write(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf, sizeof(buf));
-	explicit_bzero(buf, sizeof(buf));
 	if (!err)
-		err = device_sync(dev);
+		err = write_supers(dev, buf);
+	explicit_bzero(buf, sizeof(buf));
 	return err ? format_error(dev, err) : EXIT_OK;
 }
 
-int format_rewrite_super(const struct device *dev, const struct raftblk_super *s)
+int format_move(const struct device *dev, const struct raftblk_addr *listen)
 {
 	u8 buf[RAFTBLK_META_BYTES];
-	int err = 0;
+	int err = device_read(dev, RAFTBLK_SUPER_SECTOR(0) * 512, buf, sizeof(buf));
 
-	memset(buf, 0, sizeof(buf));
-	raftblk_super_encode(s, buf);
-	for (int i = 0; i < 2 && !err; i++) {
-		err = device_write(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf, sizeof(buf));
-		if (!err)
-			err = device_sync(dev);
+	if (!err) {
+		raftblk_super_move(buf, listen);
+		err = write_supers(dev, buf);
 	}
 	explicit_bzero(buf, sizeof(buf));
 	return err ? fail(EXIT_ERROR, "%s: the superblock cannot be written: %s", dev->path,

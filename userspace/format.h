@@ -65,10 +65,10 @@ int format_device(const struct device *dev, const struct raftblk_super *s, bool 
 int format_finish(const struct device *dev, const struct raftblk_super *s,
 		  const struct raftblk_config *config);
 
-/* Both copies of the superblock anew; one of them is good at every moment.  EXIT_OK or an exit
- * code.
+/* Copy A, which is good, with another address, into both copies; all else in it stays as it is.
+ * EXIT_OK or an exit code.
  */
-int format_rewrite_super(const struct device *dev, const struct raftblk_super *s);
+int format_move(const struct device *dev, const struct raftblk_addr *listen);
 
 /* Take back what format_finish() did; also what wipe does. 0 or -errno. */
 int format_erase(const struct device *dev);

@@ -147,17 +147,26 @@ int member_from_json(struct json_object *j, struct raftblk_member *m)
 	return address_from_json(j_get(j, "address"), &m->addr);
 }
 
-static struct json_object *get_one(struct nl *nl, const char *name, int *ret)
+int member_volume(struct nl *nl, const char *name, struct json_object **vol)
 {
-	struct json_object *all, *vol = NULL;
-	int err = nl_get(nl, name, &all);
+	struct json_object *all;
+	int ret = nl_show(nl, name, &all);
 
-	if (err) {
-		*ret = fail(code_of(-err), "%s: %s", name, nl->error);
-		return NULL;
-	}
-	vol = json_object_get(json_object_array_get_idx(all, 0));
+	if (ret)
+		return ret;
+	*vol = json_object_get(json_object_array_get_idx(all, 0));
 	json_object_put(all);
+	return EXIT_OK;
+}
+
+/* One whose member is still at work; else NULL, and *ret. */
+static struct json_object *get_working(struct nl *nl, const char *name, int *ret)
+{
+	struct json_object *vol;
+
+	*ret = member_volume(nl, name, &vol);
+	if (*ret)
+		return NULL;
 	if (j_bool(vol, "removed")) {
 		*ret = fail(EXIT_ERROR, "%s: this member was removed from the volume; 'raftblk down' "
 			    "and 'raftblk wipe' free its device", name);
@@ -178,7 +187,7 @@ int member_wait_leader(struct nl *nl, const char *name)
 	int ret = EXIT_OK;
 
 	while (now_ms() < until) {
-		struct json_object *vol = get_one(nl, name, &ret);
+		struct json_object *vol = get_working(nl, name, &ret);
 		bool led = vol && j_u64(vol, "leader");
 
 		json_object_put(vol);
@@ -239,7 +248,7 @@ int member_wait_joined(struct nl *nl, const char *name, bool learner)
 	int ret = EXIT_OK, level = 0;
 
 	while (now_ms() - moved_at < STALL_MS) {
-		struct json_object *vol = get_one(nl, name, &ret);
+		struct json_object *vol = get_working(nl, name, &ret);
 		u64 seen = member_seen(vol);
 		bool joined;
 

@@ -9,6 +9,9 @@
 /* @name: 32 bytes, or NULL.  EXIT_OK or an exit code. */
 int member_up(struct nl *nl, const char *path, char *name, u32 *minor);
 
+/* The volume as this machine's member sees it; the caller drops it.  EXIT_OK or an exit code. */
+int member_volume(struct nl *nl, const char *name, struct json_object **vol);
+
 /* Wait until the volume has a leader; some seconds at most. */
 int member_wait_leader(struct nl *nl, const char *name);
 

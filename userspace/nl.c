@@ -230,6 +230,16 @@ int nl_get(struct nl *nl, const char *which, struct json_object **volumes)
 	return 0;
 }
 
+int nl_show(struct nl *nl, const char *which, struct json_object **volumes)
+{
+	int err = nl_get(nl, which, volumes);
+
+	if (err)
+		return fail(code_of(-err), "%s%s%s", which ? which : "", which ? ": " : "",
+			    nl->error);
+	return EXIT_OK;
+}
+
 /* The family's answer: its number, and that of the group. */
 static int on_group(const struct nlattr *attr, void *arg)
 {

@@ -54,6 +54,9 @@ int nl_dump(struct nl *nl, struct json_object **volumes);
 /* State of one, or of all if @which is NULL, as an array. */
 int nl_get(struct nl *nl, const char *which, struct json_object **volumes);
 
+/* The same, but an error is told.  EXIT_OK or an exit code. */
+int nl_show(struct nl *nl, const char *which, struct json_object **volumes);
+
 /* Subscribe on a connection used for nothing else. */
 int nl_subscribe(struct nl *nl);
 

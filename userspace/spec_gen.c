@@ -76,11 +76,15 @@ static const char *const spec_event_kind_names[] = {
 	"waits-for-data",
 	"read-repaired",
 	"repair-failed",
+	"verify-differs",
+	"verify-end",
+	"mended",
+	"resized",
 };
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 17,
+	.nr = 21,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {
@@ -218,11 +222,93 @@ static const struct spec_attr spec_set_volume_attrs[] = {
 	[RAFTBLK_A_VOLUME_WAITS_FOR_DATA] = {
 		.name = "waits_for_data", .type = SPEC_BOOL,
 	},
+	[RAFTBLK_A_VOLUME_REPAIR] = {
+		.name = "repair", .type = SPEC_FLAG,
+	},
+	[RAFTBLK_A_VOLUME_STOP] = {
+		.name = "stop", .type = SPEC_FLAG,
+	},
+	[RAFTBLK_A_VOLUME_VERIFY] = {
+		.name = "verify", .type = SPEC_NEST, .nested = &spec_set_verify,
+	},
+	[RAFTBLK_A_VOLUME_ASSUME_ZERO] = {
+		.name = "assume_zero", .type = SPEC_FLAG,
+	},
+	[RAFTBLK_A_VOLUME_RESIZE_ERROR] = {
+		.name = "resize_error", .type = SPEC_S32,
+	},
+	[RAFTBLK_A_VOLUME_RESIZE_MEMBER] = {
+		.name = "resize_member", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_VOLUME_RESIZE_ROOM] = {
+		.name = "resize_room", .type = SPEC_U64,
+	},
 };
 
 const struct spec_set spec_set_volume = {
 	.attrs = spec_set_volume_attrs,
 	.max = RAFTBLK_A_VOLUME_MAX,
+};
+
+static const struct spec_attr spec_set_verify_attrs[] = {
+	[RAFTBLK_A_VERIFY_PAD] = {
+		.name = "pad", .type = SPEC_PAD,
+	},
+	[RAFTBLK_A_VERIFY_RUNNING] = {
+		.name = "running", .type = SPEC_BOOL,
+	},
+	[RAFTBLK_A_VERIFY_STATUS] = {
+		.name = "status", .type = SPEC_S32,
+	},
+	[RAFTBLK_A_VERIFY_DONE] = {
+		.name = "done", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VERIFY_TOTAL] = {
+		.name = "total", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VERIFY_DIFFER] = {
+		.name = "differ", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VERIFY_MENDED] = {
+		.name = "mended", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VERIFY_SKIPPED] = {
+		.name = "skipped", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VERIFY_IN_PART] = {
+		.name = "in_part", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_VERIFY_FINDING] = {
+		.name = "finding", .type = SPEC_NEST, .nested = &spec_set_finding, .multi = true,
+	},
+};
+
+const struct spec_set spec_set_verify = {
+	.attrs = spec_set_verify_attrs,
+	.max = RAFTBLK_A_VERIFY_MAX,
+};
+
+static const struct spec_attr spec_set_finding_attrs[] = {
+	[RAFTBLK_A_FINDING_PAD] = {
+		.name = "pad", .type = SPEC_PAD,
+	},
+	[RAFTBLK_A_FINDING_NODE_ID] = {
+		.name = "node_id", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_FINDING_OFFSET] = {
+		.name = "offset", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_FINDING_BYTES] = {
+		.name = "bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_FINDING_MENDED] = {
+		.name = "mended", .type = SPEC_BOOL,
+	},
+};
+
+const struct spec_set spec_set_finding = {
+	.attrs = spec_set_finding_attrs,
+	.max = RAFTBLK_A_FINDING_MAX,
 };
 
 static const struct spec_attr spec_set_catchup_attrs[] = {
@@ -327,6 +413,9 @@ static const struct spec_attr spec_set_member_attrs[] = {
 	},
 	[RAFTBLK_A_MEMBER_REPLACES] = {
 		.name = "replaces", .type = SPEC_U32,
+	},
+	[RAFTBLK_A_MEMBER_LAG_TIME] = {
+		.name = "lag_time", .type = SPEC_U64,
 	},
 };
 
@@ -516,6 +605,15 @@ static const struct spec_attr spec_set_event_attrs[] = {
 	},
 	[RAFTBLK_A_EVENT_BYTES] = {
 		.name = "bytes", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_EVENT_DIFFER] = {
+		.name = "differ", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_EVENT_MENDED] = {
+		.name = "mended", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_EVENT_SIZE] = {
+		.name = "size", .type = SPEC_U64,
 	},
 };
 

@@ -13,6 +13,8 @@ extern const struct spec_enum spec_part;
 extern const struct spec_enum spec_event_kind;
 
 extern const struct spec_set spec_set_volume;
+extern const struct spec_set spec_set_verify;
+extern const struct spec_set spec_set_finding;
 extern const struct spec_set spec_set_catchup;
 extern const struct spec_set spec_set_address;
 extern const struct spec_set spec_set_member;

@@ -102,21 +102,32 @@ static const char *member_state(struct json_object *vol, struct json_object *m)
 	return "not connected";
 }
 
+/* Entries, bytes and seconds, as far as they are known. */
 static void format_behind(struct json_object *m, char *out)
 {
+	u64 ms = j_u64(m, "lag_time");
 	char size[16];
+	int n;
 
-	if (!strcmp(j_str(m, "progress"), "behind"))
-		snprintf(out, CELL, "beyond the log");
-	else if (!j_get(m, "lag"))
+	if (!j_get(m, "lag")) {
 		snprintf(out, CELL, "-");
-	else if (!j_u64(m, "lag"))
+		return;
+	}
+	if (!j_u64(m, "lag")) {
 		snprintf(out, CELL, "up to date");
-	else if (j_get(m, "lag_bytes"))
-		snprintf(out, CELL, "%" PRIu64 " entries, %s", j_u64(m, "lag"),
-			 format_size(j_u64(m, "lag_bytes"), size));
+		return;
+	}
+	if (!strcmp(j_str(m, "progress"), "behind"))
+		n = snprintf(out, CELL, "beyond the log");
 	else
-		snprintf(out, CELL, "%" PRIu64 " entries", j_u64(m, "lag"));
+		n = snprintf(out, CELL, "%" PRIu64 " entries", j_u64(m, "lag"));
+	if (j_get(m, "lag_bytes"))
+		n += snprintf(out + n, CELL - n, ", %s",
+			      format_size(j_u64(m, "lag_bytes"), size));
+	if (ms < 10000)
+		snprintf(out + n, CELL - n, ", %" PRIu64 ".%" PRIu64 " s", ms / 1000, ms / 100 % 10);
+	else
+		snprintf(out + n, CELL - n, ", %" PRIu64 " s", ms / 1000);
 }
 
 /* Members that follow have nothing to say to each other; only silence towards the
@@ -297,6 +308,18 @@ static void show_catchup(struct json_object *vol, struct history *history)
 	printf("  catching up %s\n", catchup_text(catchup, old, &now, text));
 }
 
+static void show_verify(struct json_object *vol)
+{
+	struct json_object *v = j_get(vol, "verify");
+	u64 done = j_u64(v, "done"), total = j_u64(v, "total");
+	char bar[PROGRESS_BAR], a[16], b[16];
+
+	if (j_bool(v, "running"))
+		printf("  comparing all members [%s] %3u%%  %s of %s, %" PRIu64 " blocks differ\n",
+		       progress_bar(done, total, bar), percent_of(done, total),
+		       format_size(done, a), format_size(total, b), j_u64(v, "differ"));
+}
+
 static void show_volume(struct json_object *vol, struct history *history)
 {
 	bool quorum = j_bool(vol, "quorum");
@@ -320,6 +343,7 @@ static void show_volume(struct json_object *vol, struct history *history)
 	       j_u64(vol, "last"), j_u64(vol, "durable"), j_u64(vol, "commit"),
 	       j_u64(vol, "applied"));
 	show_catchup(vol, history);
+	show_verify(vol);
 	status_show_members(vol);
 	show_hints(vol);
 }

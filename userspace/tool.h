@@ -38,6 +38,9 @@ enum opt_id {
 	OPT_JSON,
 	OPT_RECORDS,
 	OPT_YES,
+	OPT_REPAIR,
+	OPT_STOP,
+	OPT_IF_LEADER,
 	OPT_MAX
 };
 
@@ -107,7 +110,9 @@ int run_watch(const struct args *a);
 int run_events(const struct args *a);
 int run_transfer(const struct args *a);
 int run_member(const struct args *a);
+int run_resize(const struct args *a);
 int run_set(const struct args *a);
+int run_verify(const struct args *a);
 int run_dump(const struct args *a);
 int run_wipe(const struct args *a);
 int run_probe(const struct args *a);

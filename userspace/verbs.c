@@ -66,6 +66,13 @@ static const struct opt member_opts[] = {
 	OPT_END
 };
 
+static const struct opt resize_opts[] = {
+	{ OPT_ASSUME_ZERO, "assume-zero", NULL,
+	  "do not zero what is new: it reads as zeros already, on every member", false },
+	{ OPT_JSON, "json", NULL, "the outcome, as JSON", false },
+	OPT_END
+};
+
 static const struct opt json_opts[] = {
 	OPT_DEF_JSON,
 	OPT_END
@@ -74,6 +81,16 @@ static const struct opt json_opts[] = {
 static const struct opt dump_opts[] = {
 	{ OPT_RECORDS, "records", NULL, "list every record of the log with its entries", false },
 	OPT_DEF_JSON,
+	OPT_END
+};
+
+static const struct opt verify_opts[] = {
+	{ OPT_REPAIR, "repair", NULL, "mend what differs from a majority of the members", false },
+	{ OPT_STOP, "stop", NULL, "end the one that is under way", false },
+	{ OPT_NO_WAIT, "no-wait", NULL, "only begin; 'raftblk status --json' tells how it goes",
+	  false },
+	{ OPT_IF_LEADER, "if-leader", NULL,
+	  "do nothing, and without an error, where another member leads", false },
 	OPT_END
 };
 
@@ -173,7 +190,7 @@ const struct verb verbs[] = {
 		.run = run_events,
 		.help =
 		"One JSON object per line: time, type, name and minor of the volume, and what\n"
-		"belongs to the type (node_id, role, term, token, index, error). Type 'lost' says\n"
+		"belongs to the type (node_id, role, term, token, index, size, error). Type 'lost' says\n"
 		"that events came faster than they were read.",
 	},
 	{
@@ -209,6 +226,23 @@ const struct verb verbs[] = {
 		"of a member that has the device open for writing, and two at once.",
 	},
 	{
+		.name = "resize", .args = "NAME SIZE", .min = 2, .max = 2,
+		.summary = "make a volume larger, while it is in use",
+		.opts = resize_opts, .run = run_resize,
+		.help =
+		"First enlarge the lower device of every member (lvextend, a larger disk); then run\n"
+		"this on any one. Each member looks how large its device is now and zeroes what is\n"
+		"new, which may take a while; nothing is copied between them. When all have room\n"
+		"the device has its new size, everywhere at the same point of its history.\n"
+		"\n"
+		"Refused, naming the member, if a device is too small, or a member is away or\n"
+		"catching up. Interrupted, nothing has changed, and it can be run again. A volume\n"
+		"cannot shrink. SIZE is in bytes or as in 500M, 10G, 2T. A filesystem on the\n"
+		"volume is grown with its own tool (resize2fs, xfs_growfs) afterwards.\n"
+		"\n"
+		"Example: raftblk resize vol0 20G",
+	},
+	{
 		.name = "set", .args = "NAME SETTING=VALUE...", .min = 2, .max = ARGS_MAX,
 		.summary = "tune a volume on this machine, until it is taken down",
 		.run = run_set,
@@ -225,6 +259,21 @@ const struct verb verbs[] = {
 		"A timeout also holds for requests that are waiting already, from now on.\n"
 		"\n"
 		"Example: raftblk set vol0 io-timeout=30s",
+	},
+	{
+		.name = "verify", .args = "NAME", .min = 1, .max = 1,
+		.summary = "compare the data of all members, and mend what differs",
+		.opts = verify_opts, .run = run_verify,
+		.help =
+		"To be run on the member that leads. Reads the volume on every member while I/O goes\n"
+		"on, says which of them has something else where, and with --repair fetches it there\n"
+		"from a member of the majority. With two members that differ there is none: that is\n"
+		"only said. rate-min and rate-max of 'raftblk set' hold for this, too. It is over\n"
+		"when leadership moves. Exit code 1 if something differs and was not mended, or could\n"
+		"not be compared.\n"
+		"\n"
+		"Each month by itself, on every member:\n"
+		"    systemctl enable --now raftblk-verify@NAME.timer",
 	},
 	{
 		.name = "dump", .args = "DEV", .min = 1, .max = 1,

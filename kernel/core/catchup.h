@@ -36,7 +36,7 @@
  * @payload: _WRITE; valid until _written(), may be NULL
  * @zeroed: CHUNK_SERVE: compare with zeros, not with @hash
  * @lost: CHUNK_SERVE: only the blocks whose hash is 0
- * @hash: CHUNK_READ: to be filled, with 0 for a block that cannot be read; CHUNK_SERVE:
+ * @hash: CHUNK_READ, CHUNK_HASH: to be filled, with 0 for a block that cannot be read; CHUNK_SERVE:
  *	to compare with, 0 differs from everything.  RAFTBLK_CHUNK_BLOCKS of them,
  *	valid until the end is reported
  */
@@ -89,7 +89,7 @@ enum raftblk_fetch_state {
  * @drops: answers that were too old; from the second on applies wait for the next
  * @zeroed: was never written here
  * @hash: of the own blocks
- * @differ, @zero, @bytes, @payload: of the answer
+ * @nsect, @differ, @zero, @bytes, @payload: of the answer, and how long the chunk was then
  */
 struct raftblk_fetch {
 	enum raftblk_fetch_state state;
@@ -101,6 +101,7 @@ struct raftblk_fetch {
 	u32 drops;
 	bool zeroed;
 	u64 hash[RAFTBLK_CHUNK_BLOCKS];
+	u32 nsect;
 	u64 differ;
 	u64 zero;
 	u32 bytes;
@@ -126,6 +127,7 @@ enum raftblk_serve_state {
  * @urgent: the asker holds up entries until it has this
  * @zeroed, @hash: what the asker has
  * @lost: it asks only for blocks whose hash is 0
+ * @exact: it asks for the hashes of all blocks as of @need exactly
  * @tag: every entry up to here is in what was read, and none above
  * @version: of the extent
  * @diff: the answer
@@ -142,6 +144,7 @@ struct raftblk_serve {
 	bool urgent;
 	bool zeroed;
 	bool lost;
+	bool exact;
 	u64 hash[RAFTBLK_CHUNK_BLOCKS];
 	u64 tag;
 	u64 version;

@@ -2,6 +2,7 @@
 /* Descriptors of entries: encoding, and the checks nothing gets around. */
 #include "config.h"
 #include "entry.h"
+#include "meta.h"
 
 static_assert(sizeof(struct raftblk_disk_desc) == 48, "struct raftblk_disk_desc");
 
@@ -40,7 +41,7 @@ static bool op_ok(const struct raftblk_entry *e, u64 max_sector)
 	case RAFTBLK_OP_CONFIG:
 		return !e->sector && !e->nsect && e->bytes == RAFTBLK_CONFIG_BYTES;
 	case RAFTBLK_OP_RESIZE:
-		return e->sector && !e->nsect && !e->bytes;
+		return e->sector && e->sector <= RAFTBLK_SECTOR_MAX && !e->nsect && !e->bytes;
 	default:
 		return false;
 	}

@@ -40,6 +40,25 @@ void raftblk_super_encode(const struct raftblk_super *s, void *buf)
 	d->crc = cpu_to_le32(crc_of(d));
 }
 
+void raftblk_super_move(void *buf, const struct raftblk_addr *listen)
+{
+	struct raftblk_disk_super *d = buf;
+
+	raftblk_addr_encode(listen, &d->listen_family, &d->listen_port, d->listen_addr);
+	d->crc = cpu_to_le32(crc_of(d));
+}
+
+int raftblk_super_set_data_sectors(void *buf, u64 sectors)
+{
+	struct raftblk_disk_super *d = buf;
+
+	if (le64_to_cpu(d->magic) != RAFTBLK_SUPER_MAGIC || le32_to_cpu(d->crc) != crc_of(d))
+		return -EBADMSG;
+	d->data_sectors = cpu_to_le64(sectors);
+	d->crc = cpu_to_le32(crc_of(d));
+	return 0;
+}
+
 /* Printable, no slash (it names things in sysfs), and NUL to the end. */
 static bool name_ok(const u8 *name)
 {

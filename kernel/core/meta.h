@@ -77,8 +77,15 @@ struct raftblk_ckpt {
 
 /* Encode into a zeroed-by-callee buffer of RAFTBLK_META_BYTES (vote: RAFTBLK_VOTE_BYTES). */
 void raftblk_super_encode(const struct raftblk_super *s, void *buf);
+/* In an encoded superblock; all else, known or not, stays as it is. */
+void raftblk_super_move(void *buf, const struct raftblk_addr *listen);
 void raftblk_vote_encode(const struct raftblk_vote *v, const u8 *uuid, void *buf);
 void raftblk_ckpt_encode(const struct raftblk_ckpt *c, const u8 *uuid, void *buf);
+
+/* The data area has become larger.  @buf: a superblock, changed in place; 0, or -EBADMSG: it is
+ * not a good one, and stays as it is.
+ */
+int raftblk_super_set_data_sectors(void *buf, u64 sectors);
 
 /**
  * raftblk_super_decode() - check and take over a superblock

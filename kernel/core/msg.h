@@ -26,13 +26,19 @@ enum raftblk_msg_type {
 	RAFTBLK_MSG_CHANGE_REQ,		/* body: struct raftblk_wire_change */
 	RAFTBLK_MSG_CHANGE_RESP,	/* status; body, with EREMOTE: who leads */
 	RAFTBLK_MSG_MAX = RAFTBLK_MSG_CHANGE_RESP,
-	/* catch-up by extents; 38 to 47 are kept for it */
+	/* catch-up by extents, read repair, verify; 42 to 47 are kept for them */
 	RAFTBLK_MSG_CATCHUP_REQ = 32,	/* to the leader: ctx; index: applied and durable here */
 	RAFTBLK_MSG_CATCHUP_RESP,	/* ctx, status; index, log_term: boundary; body */
 	RAFTBLK_MSG_LIST_REQ,		/* ctx; chunk: from; commit: changed above; index: applied at least */
 	RAFTBLK_MSG_LIST_RESP,		/* ctx, status; chunk: go on from; index: how many more; nr, body; F_END */
 	RAFTBLK_MSG_FETCH,		/* ctx, chunk; index: applied at least; status: 0 or LOST; body, or none: it is all zeros here */
 	RAFTBLK_MSG_DATA,		/* ctx, chunk, status; index: as of; body, payload */
+	RAFTBLK_MSG_VERIFY_REQ,		/* from the leader: ctx, chunk; index: hash it as of this */
+	RAFTBLK_MSG_VERIFY_RESP,	/* ctx, chunk, index, status; body */
+	RAFTBLK_MSG_MEND,		/* from the leader: ctx, chunk; body: fetch these blocks */
+	RAFTBLK_MSG_MENDED,		/* ctx, chunk, status: done, or not */
+	RAFTBLK_MSG_GROW_REQ = 48,	/* from the leader: ctx; index: sectors to have room for; commit: 1: assume zeros */
+	RAFTBLK_MSG_GROW_RESP,		/* ctx, status; index: sectors there is, or could be, room for */
 };
 
 /* flags of messages */
@@ -81,6 +87,11 @@ struct raftblk_msg {
 	u32 bytes;
 	struct raftblk_payload *payload;
 };
+
+static inline bool raftblk_msg_is_grow(u8 type)
+{
+	return type == RAFTBLK_MSG_GROW_REQ || type == RAFTBLK_MSG_GROW_RESP;
+}
 
 /* Belongs on the data connection; everything else is control. */
 static inline bool raftblk_msg_is_data(const struct raftblk_msg *m)

@@ -34,6 +34,7 @@ typedef int64_t s64;
 #define round_up(x, y)	((((x) - 1) | ((__typeof__(x))(y) - 1)) + 1)
 #define round_down(x, y)	((x) & ~((__typeof__(x))(y) - 1))
 #define is_power_of_2(n)	((n) != 0 && ((n) & ((n) - 1)) == 0)
+#define hweight32(x)	__builtin_popcount(x)
 #define hweight64(x)	__builtin_popcountll(x)
 #define __ffs64(x)	__builtin_ctzll(x)		/* not of 0 */
 #define fls64(x)	(64 - __builtin_clzll(x))	/* likewise */

@@ -186,6 +186,7 @@ void raft_become_leader(struct raft *r, u64 now)
 	r->lease_lost = false;
 	r->behind = false;
 	r->tick_at = now + r->params.heartbeat_ns;
+	raft_ages_reset(r, now);
 	for (i = 0; i < r->config.nr; i++) {
 		struct raft_peer *p = &r->peer[i];
 

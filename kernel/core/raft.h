@@ -146,6 +146,13 @@ struct raft_peer {
 };
 
 #define RAFT_CONFIG_HISTORY	4
+#define RAFT_MARKS		128
+
+/* At this time the leader's log ended at this index: what lies above is younger. */
+struct raft_mark {
+	u64 index;
+	u64 at;
+};
 
 /* Leadership is offered to a member this close to the end of the log: until it has the
  * rest, nothing can be proposed.
@@ -194,6 +201,9 @@ struct raft_peer {
  * @removed: this member was told that it has left: it takes no more part
  * @guest: 0, or a member that joined after @config was set: this member has yet to
  *	learn of it from the log.  What it is owed lies in peer[config.nr].
+ * @lead_since: leader: since when
+ * @mark: leader: how far the log reached when, in order, @nr_marks of them; one at least
+ * @mark_at: when it is looked again
  * @holding: told by the replica: owner with the device open for writing
  * @random: state of the generator for election times
  */
@@ -227,6 +237,10 @@ struct raft {
 	u64 aside_at;
 	bool lease_lost;
 	u64 read_round;
+	u64 lead_since;
+	struct raft_mark mark[RAFT_MARKS];
+	u32 nr_marks;
+	u64 mark_at;
 	bool holding;
 	u64 random;
 
@@ -279,6 +293,15 @@ void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m);
 
 /* log->durable moved. */
 void raft_log_durable(struct raft *r, u64 now);
+
+/**
+ * raft_lag_ns() - how far a member is behind, in time
+ *
+ * The age of the oldest entry in this leader's log that the member has not acknowledged; 0: there
+ * is none.  Where that entry is older than this leader's rule, it is the time of that.  It
+ * may be too much, by half a heartbeat interval and, of a long lag, by a seventh.
+ */
+u64 raft_lag_ns(const struct raft *r, u64 now, u32 slot);
 
 /* A new data connection to this peer: what was on its way before is lost. */
 void raft_peer_connected(struct raft *r, u64 now, u32 id);

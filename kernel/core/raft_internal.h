@@ -52,6 +52,10 @@ void raft_receive_heartbeat_resp(struct raft *r, u64 now, const struct raftblk_m
 bool raft_lead_append_wanted(struct raft *r, u64 now, u32 slot, u16 *nr, u32 *bytes);
 void raft_lead_append_sent(struct raft *r, u64 now, u32 slot, u16 nr, u32 bytes);
 
+/* raft_age.c */
+void raft_ages_reset(struct raft *r, u64 now);
+void raft_ages_note(struct raft *r, u64 now);
+
 /* raft_member.c */
 void raft_peers_rebuild(struct raft *r, const struct raftblk_config *config);
 int raft_config_appended(struct raft *r, u64 index, const void *payload);

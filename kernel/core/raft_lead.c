@@ -204,6 +204,7 @@ void raft_lead_tick(struct raft *r, u64 now)
 	u32 i;
 
 	r->tick_at = now + r->params.heartbeat_ns / 2;
+	raft_ages_note(r, now);
 	/* Check-quorum: a leader that nobody follows must not keep others waiting. */
 	if (!raft_has_quorum(r, now)) {
 		raft_become_follower(r, now, r->term, 0);

@@ -31,6 +31,8 @@ enum raftblk_repair_state {
 /**
  * struct raftblk_repair - a chunk under repair
  * @chunk: its number
+ * @mend_for, @mend_ctx, @source: to mend what verify has found: node id of the leader and
+ *	ctx of its MEND; the only member to be asked
  * @want: bit i: block i is to be looked at
  * @bad: of those, the ones that cannot be read
  * @ctx: of the question
@@ -51,6 +53,9 @@ enum raftblk_repair_state {
 struct raftblk_repair {
 	enum raftblk_repair_state state;
 	u64 chunk;
+	u32 mend_for;
+	u64 mend_ctx;
+	u32 source;
 	u64 want;
 	u64 bad;
 	u64 ctx;

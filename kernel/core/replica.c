@@ -8,7 +8,8 @@
  * Queue an event.  When nobody fetches them the oldest of the same type gives
  * way, or the oldest of all: what matters is the newest of each.
  */
-void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b)
+void raftblk_replica_event3(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b,
+			    u64 c)
 {
 	u32 i = 0;
 
@@ -22,8 +23,13 @@ void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type 
 			(rep->nr_events - i) * sizeof(rep->event[0]));
 	}
 	rep->event[rep->nr_events++] = (struct raftblk_pending_event){
-		.type = type, .a = a, .b = b,
+		.type = type, .a = a, .b = b, .c = c,
 	};
+}
+
+void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b)
+{
+	raftblk_replica_event3(rep, type, a, b, 0);
 }
 
 static bool event_next(struct raftblk_replica *rep, struct raftblk_action *a)
@@ -34,6 +40,7 @@ static bool event_next(struct raftblk_replica *rep, struct raftblk_action *a)
 	a->event.type = rep->event[0].type;
 	a->event.a = rep->event[0].a;
 	a->event.b = rep->event[0].b;
+	a->event.c = rep->event[0].c;
 	rep->nr_events--;
 	memmove(rep->event, rep->event + 1, rep->nr_events * sizeof(rep->event[0]));
 	return true;
@@ -145,6 +152,8 @@ static void config_found(void *ctx, u64 index, const void *payload)
 static void replica_scan(struct raftblk_replica *rep, const struct raftblk_ckpt *ckpt)
 {
 	rep->volume_sectors = ckpt->volume_sectors;
+	rep->size = ckpt->volume_sectors;
+	rep->told_size = rep->size;
 	rep->applied = ckpt->applied_index;
 	rep->apply_next = rep->applied + 1;
 	rep->replay_end = rep->log.last;
@@ -218,6 +227,7 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 	/* Answers to questions of an earlier life must not fit those of this one. */
 	rep->remote_ctx = seed;
 	rep->pull_ctx = seed;
+	rep->resize_ctx = seed;
 	if (rep->vmap)
 		raftblk_catchup_init(rep);
 	raftblk_replica_track(rep);
@@ -236,6 +246,7 @@ static void end_all(struct raftblk_replica *rep, int status)
 	raftblk_replica_proposed_end(rep, status);
 	raftblk_replica_opens_end(rep, status, 0);
 	raftblk_replica_changes_end(rep, status);
+	raftblk_verify_end(rep, status);
 	rep->raft.holding = false;
 	rep->busy = true;
 }
@@ -340,7 +351,15 @@ static void receive_own(struct raftblk_replica *rep, struct raftblk_msg *m)
 	case RAFTBLK_MSG_LIST_RESP:
 	case RAFTBLK_MSG_FETCH:
 	case RAFTBLK_MSG_DATA:
+	case RAFTBLK_MSG_VERIFY_REQ:
+	case RAFTBLK_MSG_VERIFY_RESP:
+	case RAFTBLK_MSG_MEND:
+	case RAFTBLK_MSG_MENDED:
 		raftblk_catchup_receive(rep, slot, m);
+		break;
+	case RAFTBLK_MSG_GROW_REQ:
+	case RAFTBLK_MSG_GROW_RESP:
+		raftblk_receive_grow(rep, slot, m);
 		break;
 	default:
 		break;	/* joins come through raftblk_replica_change() */
@@ -399,8 +418,23 @@ static void replica_settle(struct raftblk_replica *rep)
 	raftblk_catchup_step(rep);
 }
 
+/* First: who is let in, or whose RESIZE is done, finds the device as large as it is. */
+static bool size_next(struct raftblk_replica *rep, struct raftblk_action *a)
+{
+	if (rep->told_size == rep->size)
+		return false;
+	rep->told_size = rep->size;
+	a->type = RAFTBLK_ACT_EVENT;
+	a->event.type = RAFTBLK_EVENT_RESIZED;
+	a->event.a = 0;
+	a->event.b = rep->size;
+	return true;
+}
+
 static bool ended_next(struct raftblk_replica *rep, struct raftblk_action *a)
 {
+	if (size_next(rep, a))
+		return true;
 	if (!list_empty(&rep->done)) {
 		a->type = RAFTBLK_ACT_DONE;
 		a->req = list_first_entry(&rep->done, struct raftblk_req, link);
@@ -439,6 +473,7 @@ static bool message_next(struct raftblk_replica *rep, u32 ready, struct raftblk_
 	return raft_poll(&rep->raft, rep->now, ready, &a->msg) ||
 	       raftblk_replica_owner_poll(rep, ready, &a->msg) ||
 	       raftblk_replica_read_poll(rep, ready, &a->msg) ||
+	       raftblk_grow_poll(rep, ready, &a->msg) ||
 	       raftblk_catchup_poll(rep, ready, &a->msg);
 }
 
@@ -455,6 +490,7 @@ static bool work_next(struct raftblk_replica *rep, u32 ready, struct raftblk_act
 	       raftblk_replica_apply_next(rep, a) ||
 	       raftblk_catchup_next(rep, a) ||
 	       raftblk_replica_load_next(rep, a) ||
+	       raftblk_grow_next(rep, a) ||
 	       raftblk_replica_ckpt_next(rep, a);
 }
 

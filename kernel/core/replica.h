@@ -22,6 +22,7 @@
 #include "catchup.h"
 #include "raft.h"
 #include "repair.h"
+#include "verify.h"
 
 #define RAFTBLK_READ_SEGMENTS	16	/* pieces a read may consist of; more: it waits for apply */
 #define RAFTBLK_APPLY_DEPTH	64	/* entries on their way to the data area */
@@ -128,6 +129,8 @@ struct raftblk_open {
 /**
  * struct raftblk_change - a change of membership or leadership somebody asked for
  * @kind: what
+ * @size: RESIZE: of the volume, in sectors
+ * @assume_zero: RESIZE: what the members' devices have behind the data area holds zeros already
  * @member: JOIN: incarnation and address of the joiner; id is set to its id;
  *	@member.replaces: 0, or a member that leaves in the step that makes the joiner what
  *	it is to be: voter if that one is or is to be, else learner (@learner is ignored).
@@ -147,16 +150,25 @@ struct raftblk_open {
  *	has left the volume), -EOPNOTSUPP (TRANSFER: it is a witness; JOIN that replaces: one of
  *	the two is), -ESTALE (JOIN: the log no longer reaches back to its start, and there
  *	is no params.catchup),
- *	-ENOSPC (too many), -EINVAL (an address of no known family), -EIO (the member has stopped), -ESHUTDOWN
+ *	-ENOSPC (too many; RESIZE: the device of @who has room for @room sectors), -EINVAL (an
+ *	address of no known family; RESIZE: no multiple of RAFTBLK_BLOCK_SECTORS), -EIO (the member has stopped), -ESHUTDOWN
+ *	Of RESIZE also: -EFBIG (no volume is so large), -ERANGE (it would shrink),
+ *	-EHOSTDOWN (@who is away), -ESTALE (@who is catching up), -EINPROGRESS (another size is
+ *	being asked for), and what preparing its device ended with at @who
+ * @who, @room: RESIZE: see there; -ETIMEDOUT: @who has not answered, or is at it and has room
+ *	for @room sectors so far
  * @index: the replica's: entry that must be committed
  * @started: the replica's: not TRANSFER: it is in the log, at @index
+ * @ctx: the replica's: RESIZE: what the members are asked with
  *
  * JOIN may be repeated: the same incarnation gets the same id, and keeps the role
  * it joined with.  It adds a learner that becomes a voter when it has caught up,
  * unless @learner is set.  REMOVE ends when the member is out.  SET to voter ends when it
  * is noted, the vote comes with catching up; SET to learner when the vote is gone.  REMOVE
  * or SET to learner of the leader: it hands over first, the request ends with -EREMOTE,
- * and is to be repeated there.  Ends with RAFTBLK_ACT_CHANGED.
+ * and is to be repeated there.  RESIZE ends when the new size is in force; it may be repeated,
+ * and goes on where it was: what the members have prepared stays.  Ends with
+ * RAFTBLK_ACT_CHANGED.
  */
 struct raftblk_change {
 	enum {
@@ -164,8 +176,11 @@ struct raftblk_change {
 		RAFTBLK_CHANGE_TRANSFER,
 		RAFTBLK_CHANGE_REMOVE,
 		RAFTBLK_CHANGE_SET,
+		RAFTBLK_CHANGE_RESIZE,
 	} kind;
 	struct raftblk_member member;
+	u64 size;
+	bool assume_zero;
 	bool learner;
 	bool witness;
 	u32 to;
@@ -177,9 +192,12 @@ struct raftblk_change {
 	u64 deadline;
 	int status;
 	u32 leader;
+	u32 who;
+	u64 room;
 	struct list_head link;
 	u64 index;
 	bool started;
+	u64 ctx;
 };
 
 enum raftblk_event_type {
@@ -198,6 +216,10 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_WAITS_FOR_DATA,	/* a: the witness that leads; see raft_waits_for_data() */
 	RAFTBLK_EVENT_READ_REPAIRED,	/* b: sector, a: how many: rewritten with what another member has */
 	RAFTBLK_EVENT_REPAIR_FAILED,	/* likewise: nobody has it, or it could not be written */
+	RAFTBLK_EVENT_VERIFY_DIFFERS,	/* a: node id of who has c sectors from b on otherwise, 0: no majority */
+	RAFTBLK_EVENT_VERIFY_END,	/* a: status, b: blocks that differed, c: mended */
+	RAFTBLK_EVENT_MENDED,		/* b: sector, a: how many: were other than a majority's */
+	RAFTBLK_EVENT_RESIZED,		/* b: sectors; the volume has this size from now on */
 };
 
 /**
@@ -222,8 +244,12 @@ enum raftblk_event_type {
  * @RAFTBLK_ACT_CHUNK_READ: io: read the chunk, fill io.hash; then _chunk_read()
  * @RAFTBLK_ACT_CHUNK_WRITE: io: write the blocks that differ; then _chunk_written()
  * @RAFTBLK_ACT_CHUNK_SERVE: io: read the chunk and compare; then _chunk_served()
+ * @RAFTBLK_ACT_CHUNK_HASH: io: read the chunk, fill io.hash; then _chunk_hashed()
  * @RAFTBLK_ACT_REPAIR_LOOK: io: read the blocks one by one; then _repair_looked()
  * @RAFTBLK_ACT_REPAIR_WRITE: io: write the blocks; then _repair_written()
+ * @RAFTBLK_ACT_GROW: grow: make room for a data area of so many sectors: look how large the
+ *	device is now, zero what is new and flush (unless it is assumed to be zeros), have both
+ *	copies of the superblock say so; then _grown()
  */
 enum raftblk_action_type {
 	RAFTBLK_ACT_SEND,
@@ -242,8 +268,10 @@ enum raftblk_action_type {
 	RAFTBLK_ACT_CHUNK_READ,
 	RAFTBLK_ACT_CHUNK_WRITE,
 	RAFTBLK_ACT_CHUNK_SERVE,
+	RAFTBLK_ACT_CHUNK_HASH,
 	RAFTBLK_ACT_REPAIR_LOOK,
 	RAFTBLK_ACT_REPAIR_WRITE,
+	RAFTBLK_ACT_GROW,
 };
 
 struct raftblk_action {
@@ -263,9 +291,14 @@ struct raftblk_action {
 		u32 block;
 		struct raftblk_chunk_io io;
 		struct {
+			u64 sectors;
+			bool assume_zero;
+		} grow;
+		struct {
 			enum raftblk_event_type type;
 			s64 a;
 			u64 b;
+			u64 c;
 		} event;
 	};
 };
@@ -316,9 +349,30 @@ struct raftblk_pending_event {
 	enum raftblk_event_type type;
 	s64 a;
 	u64 b;
+	u64 c;
 };
 
 #define RAFTBLK_PENDING_EVENTS	16	/* older ones of the same type are overwritten when full */
+
+/**
+ * struct raftblk_grow - making room for a larger data area here
+ * @ctx: of the question by which it began
+ * @sectors: what the data area is to have
+ * @status: how it ended, 0 or -errno
+ * @room: sectors that there is room for so far; with -ENOSPC, that there could be
+ */
+struct raftblk_grow {
+	enum {
+		RAFTBLK_GROW_IDLE,
+		RAFTBLK_GROW_WANTED,
+		RAFTBLK_GROW_BUSY,	/* with the shell */
+	} state;
+	u64 ctx;
+	u64 sectors;
+	bool assume_zero;
+	int status;
+	u64 room;
+};
 
 /**
  * struct raftblk_replica - one member
@@ -327,7 +381,12 @@ struct raftblk_pending_event {
  * @now: time of the newest event
  * @busy: something happened since what follows from it was last worked out
  *
- * @volume_sectors: size of the volume as of the applied entries
+ * @volume_sectors: size of the volume as of the applied entries, for the checkpoint
+ * @size: as of the committed ones: what users see, and requests are held against; never above
+ *	super.data_sectors but on a witness
+ * @told_size: what the shell knows of that
+ * @grow: see there
+ * @resize_ctx: of the newest RESIZE whose members were asked
  * @applied: every entry up to here is in the data area (volatile cache)
  * @apply_next: next entry to hand out for apply
  * @apply_index: entries handed out, @applying of them
@@ -378,7 +437,7 @@ struct raftblk_pending_event {
  *
  * @remote_ctx: newest ctx of a READ_REQ; @remote_asked: the one not answered
  *	yet, 0: none; @remote_at: when to ask (again)
- * @catchup, @repair: see there
+ * @catchup, @repair, @verify: see there
  * @peer: what is owed to peers beyond consensus, at most one each way; in the
  *	order of raft.config.member, void when the configuration changes
  * @fault: -errno of what stopped this member
@@ -394,6 +453,10 @@ struct raftblk_replica {
 	bool busy;
 
 	u64 volume_sectors;
+	u64 size;
+	u64 told_size;
+	struct raftblk_grow grow;
+	u64 resize_ctx;
 	u64 applied;
 	u64 apply_next;
 	u64 replay_end;
@@ -474,10 +537,21 @@ struct raftblk_replica {
 		bool owe_boundary, owe_list;
 		u64 boundary_ctx, list_ctx, list_from, list_above, list_need;
 		u64 left, left_from, left_above;	/* see list_left() */
+		bool owe_mended;
+		u64 mended_ctx, mended_chunk;
+		u32 mended_status;
+		bool owe_grow_resp;
+		struct raftblk_grow_answer {
+			u64 ctx, ask_at, room;
+			u32 status;
+		} grow;		/* what it said to the leader */
+		u64 grow_ctx, grow_sectors;	/* what it asked */
+		bool grow_assume_zero;
 	} peer[RAFTBLK_MAX_MEMBERS];
 	bool owe_pull_req, owe_read_req, owe_release;
 	struct raftblk_catchup catchup;
 	struct raftblk_repairs repair;
+	struct raftblk_verify verify;
 
 	int fault;
 	bool stopping;
@@ -573,10 +647,40 @@ void raftblk_replica_chunk_written(struct raftblk_replica *rep, u64 now, u32 id,
 void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
 				  const struct raftblk_chunk_diff *diff, int status);
 
+/* Without memory, or where the chunk cannot be read, there is no answer for now. */
+void raftblk_replica_chunk_hashed(struct raftblk_replica *rep, u64 now, u32 id, int status);
+
+/**
+ * raftblk_replica_verify() - begin to compare all members
+ * @repair: mend what differs
+ *
+ * Return: 0; -EREMOTE: this member does not lead, or has no data; -EALREADY: it is under way;
+ * -EBUSY: a member is catching up; -ENODEV: there is no other member with data;
+ * -EOPNOTSUPP: no version map.
+ */
+int raftblk_replica_verify(struct raftblk_replica *rep, u64 now, bool repair);
+
+/* 0, or -ENOENT: none is under way. */
+int raftblk_replica_verify_stop(struct raftblk_replica *rep, u64 now);
+
+void raftblk_replica_verify_progress(const struct raftblk_replica *rep,
+				     struct raftblk_verify_progress *p);
+
 /* @id: of the action.  @bad: bit i: block i cannot be read. */
 void raftblk_replica_repair_looked(struct raftblk_replica *rep, u64 now, u32 id, u64 bad);
 /* A block that cannot be written does not stop the member: it had been lost already. */
 void raftblk_replica_repair_written(struct raftblk_replica *rep, u64 now, u32 id, int status);
+/* RAFTBLK_ACT_GROW has come so far: the data area could have @sectors. */
+void raftblk_replica_grow_moved(struct raftblk_replica *rep, u64 now, u64 sectors);
+
+/**
+ * raftblk_replica_grown() - the end of RAFTBLK_ACT_GROW
+ * @status: 0; -ENOSPC: the device is too small; or another -errno
+ * @room: -ENOSPC: sectors that the data area could have
+ * @version, @block: with status 0 and a version map: see raftblk_vmap_grow()
+ */
+void raftblk_replica_grown(struct raftblk_replica *rep, u64 now, int status, u64 room,
+			   u64 *version, struct raftblk_vmap_block *block);
 
 /**
  * raftblk_replica_next() - the next thing to do

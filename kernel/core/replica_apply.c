@@ -72,6 +72,14 @@ static bool apply_own(struct raftblk_replica *rep, const struct raftblk_entry *e
 		}
 		rep->applied_config.index = rep->apply_next;
 		return true;
+	case RAFTBLK_OP_RESIZE:
+		/* In its turn, likewise. */
+		if (rep->applied + 1 != rep->apply_next)
+			return false;
+		rep->volume_sectors = max(rep->volume_sectors, e->sector);
+		/* Soon: until it is known again what is committed, a restart shows this size. */
+		rep->ckpt_wanted = true;
+		return true;
 	case RAFTBLK_OP_WRITE:
 	case RAFTBLK_OP_DISCARD:
 	case RAFTBLK_OP_ZERO:

@@ -135,9 +135,6 @@ static void receive_boundary(struct raftblk_replica *rep, const struct raftblk_m
 		raftblk_replica_track(rep);
 		return;
 	}
-	/* Nothing can change the size of a volume yet, so this is a broken peer. */
-	if (le64_to_cpu(b->volume_sectors) != rep->volume_sectors)
-		return;
 	if (raftblk_config_decode(&rep->work_config[0], &b->config))
 		return;
 	c->config = rep->work_config[0];
@@ -151,7 +148,12 @@ static void receive_boundary(struct raftblk_replica *rep, const struct raftblk_m
 	c->boundary_term = m->log_term;
 	c->owner_node = le32_to_cpu(b->owner_node);
 	c->owner_token = le64_to_cpu(b->owner_token);
-	c->volume_sectors = le64_to_cpu(b->volume_sectors);
+	/* A joiner was told a size that may be newer than the boundary, too. */
+	c->volume_sectors = max(rep->volume_sectors, le64_to_cpu(b->volume_sectors));
+	if (!raftblk_has_room(rep, c->volume_sectors)) {
+		raftblk_replica_fault(rep, -ENOSPC);
+		return;
+	}
 	c->state = RAFTBLK_CATCHUP_DRAIN;
 	raftblk_fetch_stop(rep);
 }
@@ -214,6 +216,7 @@ static void take_boundary(struct raftblk_replica *rep)
 	const struct raftblk_catchup *c = &rep->catchup;
 
 	rep->volume_sectors = c->volume_sectors;
+	rep->size = max(rep->size, c->volume_sectors);
 	rep->applied = c->boundary;
 	rep->apply_next = c->boundary + 1;
 	rep->applied_config = c->config;
@@ -328,6 +331,7 @@ void raftblk_catchup_step(struct raftblk_replica *rep)
 	if (rep->catchup.state == RAFTBLK_CATCHUP_FETCH)
 		raftblk_fetch_step(rep);
 	raftblk_serve_step(rep);
+	raftblk_verify_step(rep);
 }
 
 bool raftblk_catchup_next(struct raftblk_replica *rep, struct raftblk_action *a)
@@ -356,6 +360,7 @@ u64 raftblk_catchup_deadline(const struct raftblk_replica *rep)
 		at = min(at, save_at(rep));
 	at = min(at, raftblk_fetch_deadline(rep));
 	at = min(at, raftblk_repair_deadline(rep));
+	at = min(at, raftblk_verify_deadline(rep));
 	return min(at, raftblk_serve_deadline(rep));
 }
 
@@ -375,6 +380,16 @@ void raftblk_replica_progress(const struct raftblk_replica *rep,
 
 /* ---- messages ---- */
 
+/* Only the leader knows what the majority has. */
+static void receive_mend(struct raftblk_replica *rep, const struct raftblk_msg *m)
+{
+	const struct raftblk_wire_mend *w = m->body;
+
+	if (m->from == rep->raft.leader && m->term == rep->raft.term)
+		raftblk_repair_mend(rep, m->from, m->ctx, m->chunk, le64_to_cpu(w->blocks),
+				    le32_to_cpu(w->source));
+}
+
 void raftblk_catchup_receive(struct raftblk_replica *rep, u32 slot, struct raftblk_msg *m)
 {
 	if (!rep->vmap)
@@ -391,6 +406,13 @@ void raftblk_catchup_receive(struct raftblk_replica *rep, u32 slot, struct raftb
 			raftblk_fetch_receive_data(rep, m);
 		else
 			raftblk_repair_receive(rep, slot, m);
+		break;
+	case RAFTBLK_MSG_VERIFY_RESP:
+	case RAFTBLK_MSG_MENDED:
+		raftblk_verify_receive(rep, slot, m);
+		break;
+	case RAFTBLK_MSG_MEND:
+		receive_mend(rep, m);
 		break;
 	default:
 		raftblk_serve_receive(rep, slot, m);
@@ -435,5 +457,6 @@ bool raftblk_catchup_poll(struct raftblk_replica *rep, u32 ready, struct raftblk
 	if (!rep->vmap)
 		return false;
 	return poll_boundary_req(rep, ready, m) || raftblk_repair_poll(rep, ready, m) ||
-	       raftblk_fetch_poll(rep, ready, m) || raftblk_serve_poll(rep, ready, m);
+	       raftblk_fetch_poll(rep, ready, m) || raftblk_serve_poll(rep, ready, m) ||
+	       raftblk_verify_poll(rep, ready, m);
 }

@@ -305,16 +305,34 @@ static u64 refused(struct raftblk_replica *rep, const struct raftblk_msg *m)
 	return rep->now + rep->raft.params.heartbeat_ns;
 }
 
-void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftblk_msg *m)
+/*
+ * The source may be of another size, if only one of the two has applied a RESIZE.  That one
+ * lies above the boundary, and so does all that was written behind the old end: it comes with
+ * the log, and whatever lies behind our end need not be asked for.
+ */
+static void list_take(struct raftblk_replica *rep, const struct raftblk_msg *m)
 {
+	u64 end = raftblk_chunk_count(rep);
 	struct raftblk_catchup *c = &rep->catchup;
 	const __le64 *listed = m->body;
 	u32 i;
 
+	c->nr_list = 0;
+	for (i = 0; i < m->nr && le64_to_cpu(listed[i]) < end; i++)
+		c->list[c->nr_list++] = le64_to_cpu(listed[i]);
+	c->all_listed = (m->flags & RAFTBLK_MSG_F_END) || m->chunk >= end;
+	c->next = c->all_listed ? end : m->chunk;
+	c->left = min(m->index, end - c->next);
+}
+
+void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftblk_msg *m)
+{
+	struct raftblk_catchup *c = &rep->catchup;
+	const __le64 *listed = m->body;
+
 	if (c->state != RAFTBLK_CATCHUP_FETCH || !c->list_ctx || m->ctx != c->list_ctx)
 		return;
-	if (!m->status && (m->chunk > raftblk_chunk_count(rep) || m->chunk < c->next ||
-			   (m->nr && le64_to_cpu(listed[0]) < c->next)))
+	if (!m->status && (m->chunk < c->next || (m->nr && le64_to_cpu(listed[0]) < c->next)))
 		return;
 	c->list_ctx = 0;
 	c->list_asked = false;
@@ -324,14 +342,7 @@ void raftblk_fetch_receive_list(struct raftblk_replica *rep, const struct raftbl
 		c->list_at = refused(rep, m);
 		return;
 	}
-	for (i = 0; i < m->nr; i++)
-		c->list[i] = le64_to_cpu(listed[i]);
-	c->nr_list = m->nr;
-	c->next = m->chunk;
-	c->left = min(m->index, raftblk_chunk_count(rep) - m->chunk);
-	c->all_listed = m->flags & RAFTBLK_MSG_F_END;
-	if (c->all_listed)
-		c->next = raftblk_chunk_count(rep);
+	list_take(rep, m);
 }
 
 static struct raftblk_fetch *fetch_asked(struct raftblk_replica *rep, const struct raftblk_msg *m)
@@ -386,6 +397,7 @@ static void data_take(struct raftblk_replica *rep, struct raftblk_fetch *f, stru
 	struct raftblk_catchup *c = &rep->catchup;
 	u64 version = le64_to_cpu(d->version);
 
+	f->nsect = raftblk_chunk_nsect(rep, f->chunk);
 	f->differ = le64_to_cpu(d->differ);
 	f->zero = le64_to_cpu(d->zero);
 	f->bytes = m->bytes;
@@ -519,6 +531,8 @@ bool raftblk_fetch_next(struct raftblk_replica *rep, struct raftblk_action *a)
 		f->state = RAFTBLK_FETCH_WRITING;
 		a->type = RAFTBLK_ACT_CHUNK_WRITE;
 		raftblk_chunk_io_fill(rep, &a->io, i, f->chunk, f->hash);
+		/* The volume may have grown since, and the chunk with it. */
+		a->io.nsect = f->nsect;
 		a->io.differ = f->differ;
 		a->io.zero = f->zero;
 		a->io.payload = f->payload;

@@ -44,6 +44,8 @@ static inline u64 raftblk_deadline_ahead(const struct raftblk_replica *rep, u64 
 /* replica.c */
 void raftblk_replica_fault(struct raftblk_replica *rep, int err);
 void raftblk_replica_event(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b);
+void raftblk_replica_event3(struct raftblk_replica *rep, enum raftblk_event_type type, s64 a, u64 b,
+			    u64 c);
 int raftblk_replica_leader_slot(const struct raftblk_replica *rep);
 void raftblk_replica_msg(const struct raftblk_replica *rep, struct raftblk_msg *m, u8 type,
 			 u32 slot);
@@ -107,6 +109,19 @@ void raftblk_replica_changes_cut(struct raftblk_replica *rep, u64 from);
 void raftblk_replica_changes_step(struct raftblk_replica *rep);
 void raftblk_replica_changes_end(struct raftblk_replica *rep, int status);
 u64 raftblk_replica_changes_deadline(const struct raftblk_replica *rep);
+
+/* replica_resize.c */
+int raftblk_resize_begin(struct raftblk_replica *rep, struct raftblk_change *c);
+bool raftblk_resize_is_pending(struct raftblk_replica *rep);
+void raftblk_receive_grow(struct raftblk_replica *rep, u32 slot, const struct raftblk_msg *m);
+bool raftblk_grow_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+bool raftblk_grow_next(struct raftblk_replica *rep, struct raftblk_action *a);
+
+/* The data area is large enough for a volume of this size; a witness has none. */
+static inline bool raftblk_has_room(const struct raftblk_replica *rep, u64 sectors)
+{
+	return raftblk_replica_is_witness(rep) || sectors <= rep->super.data_sectors;
+}
 
 /* replica_catchup.c */
 void raftblk_catchup_init(struct raftblk_replica *rep);
@@ -173,9 +188,24 @@ bool raftblk_repair_next(struct raftblk_replica *rep, struct raftblk_action *a);
 bool raftblk_repair_holds(const struct raftblk_replica *rep, const struct raftblk_entry *e);
 void raftblk_repair_applying(struct raftblk_replica *rep, const struct raftblk_entry *e, u64 index);
 u64 raftblk_repair_deadline(const struct raftblk_replica *rep);
+void raftblk_repair_mend(struct raftblk_replica *rep, u32 leader, u64 ctx, u64 chunk, u64 blocks,
+			 u32 source);
+
+/* replica_verify.c */
+void raftblk_verify_end(struct raftblk_replica *rep, int status);
+void raftblk_verify_step(struct raftblk_replica *rep);
+void raftblk_verify_take(struct raftblk_replica *rep, u32 slot, u64 ctx, u64 chunk, int status,
+			 const u64 *hash);
+void raftblk_verify_mended(struct raftblk_replica *rep, u32 slot, u64 ctx);
+void raftblk_verify_receive(struct raftblk_replica *rep, u32 slot, const struct raftblk_msg *m);
+bool raftblk_verify_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m);
+u64 raftblk_verify_deadline(const struct raftblk_replica *rep);
 
 /* replica_serve.c */
 void raftblk_serve_step(struct raftblk_replica *rep);
+bool raftblk_serve_hash(struct raftblk_replica *rep, u32 peer, u64 ctx, u64 chunk, u64 index);
+void raftblk_serve_pace(struct raftblk_replica *rep, u64 chunk);
+u64 raftblk_serve_pace_at(const struct raftblk_replica *rep);
 bool raftblk_serve_is_idle(const struct raftblk_replica *rep);
 void raftblk_serve_drop_all(struct raftblk_replica *rep);
 void raftblk_serve_receive(struct raftblk_replica *rep, u32 slot, const struct raftblk_msg *m);

@@ -191,7 +191,7 @@ static int req_check(const struct raftblk_replica *rep, const struct raftblk_req
 	}
 	if (!req->nsect)
 		return -EINVAL;
-	if (req->nsect > rep->volume_sectors || req->sector > rep->volume_sectors - req->nsect)
+	if (req->nsect > rep->size || req->sector > rep->size - req->nsect)
 		return -EIO;
 	if (rep->fault || rep->raft.removed)
 		return -EIO;

@@ -23,6 +23,9 @@ void raftblk_replica_change(struct raftblk_replica *rep, u64 now, struct raftblk
 	c->status = 0;
 	c->leader = 0;
 	c->index = 0;
+	c->who = 0;
+	c->room = 0;
+	c->ctx = 0;
 	c->started = false;
 	list_add_tail(&c->link, &rep->changes);
 	if (rep->fault)
@@ -148,6 +151,9 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 	/* What is said below of a configuration that may be cut again could be wrong. */
 	if (rep->raft.config.index > rep->raft.commit)
 		return -EAGAIN;
+	/* Whether it has room was not asked: it has to be told the new size. */
+	if (raftblk_resize_is_pending(rep))
+		return -EAGAIN;
 	if (rep->raft.config.nr >= RAFTBLK_MEMBERS_LIMIT)
 		return -ENOSPC;
 	*config = rep->raft.config;
@@ -169,14 +175,17 @@ static int join_begin(struct raftblk_replica *rep, struct raftblk_change *c)
 	return propose(rep, config, c);
 }
 
-static void join_step(struct raftblk_replica *rep, struct raftblk_change *c)
+/* ---- what is done when its entry is committed ---- */
+
+static void entry_step(struct raftblk_replica *rep, struct raftblk_change *c,
+		       int (*begin)(struct raftblk_replica *rep, struct raftblk_change *c))
 {
 	int err;
 
 	if (!c->started) {
 		if (!raft_leads(&rep->raft))
 			return;
-		err = join_begin(rep, c);
+		err = begin(rep, c);
 		if (err == -EAGAIN)
 			return;
 		if (err) {
@@ -185,8 +194,10 @@ static void join_step(struct raftblk_replica *rep, struct raftblk_change *c)
 		}
 		c->started = true;
 	}
-	if (rep->raft.commit >= c->index)
-		change_end(rep, c, 0);
+	if (rep->raft.commit < c->index)
+		return;
+	/* Who does not lead any more may hear of both at once. */
+	change_end(rep, c, raft_has_left(&rep->raft, c->member.id) ? -EIDRM : 0);
 }
 
 /* ---- transfer ---- */
@@ -357,7 +368,10 @@ static void change_step(struct raftblk_replica *rep, struct raftblk_change *c)
 	}
 	switch (c->kind) {
 	case RAFTBLK_CHANGE_JOIN:
-		join_step(rep, c);
+		entry_step(rep, c, join_begin);
+		break;
+	case RAFTBLK_CHANGE_RESIZE:
+		entry_step(rep, c, raftblk_resize_begin);
 		break;
 	case RAFTBLK_CHANGE_TRANSFER:
 		transfer_step(rep, c);

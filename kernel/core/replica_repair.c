@@ -59,13 +59,13 @@ static struct raftblk_repair *repair_of(struct raftblk_replica *rep, u64 chunk)
 	return NULL;
 }
 
-/* Unless all places are taken, or the chunk is under repair already. */
-static void repair_begin(struct raftblk_replica *rep, u64 chunk, u64 want)
+/* NULL: all places are taken, or the chunk is under repair already. */
+static struct raftblk_repair *repair_begin(struct raftblk_replica *rep, u64 chunk, u64 want)
 {
 	u32 i;
 
 	if (repair_of(rep, chunk))
-		return;
+		return NULL;
 	for (i = 0; i < RAFTBLK_REPAIR_SLOTS; i++) {
 		struct raftblk_repair *s = &rep->repair.slot[i];
 
@@ -75,8 +75,9 @@ static void repair_begin(struct raftblk_replica *rep, u64 chunk, u64 want)
 		s->chunk = chunk;
 		s->want = want;
 		s->deadline = rep->now + rep->params.repair_ns;
-		return;
+		return s;
 	}
+	return NULL;
 }
 
 /* For the log and the user: from the first of the blocks to the end of the last. */
@@ -100,21 +101,23 @@ static void repair_done(struct raftblk_replica *rep, struct raftblk_repair *s, i
 
 static void repair_failed(struct raftblk_replica *rep, struct raftblk_repair *s, int status)
 {
-	rep->repair.failed += hweight64(s->bad);
-	if (s->bad)
+	if (s->bad && !s->mend_for) {
+		rep->repair.failed += hweight64(s->bad);
 		repair_tell(rep, s, RAFTBLK_EVENT_REPAIR_FAILED);
+	}
 	repair_done(rep, s, status);
 }
 
 /* ---- whom to ask ---- */
 
-static bool has_source(const struct raftblk_replica *rep, u32 refused)
+static bool has_source(const struct raftblk_replica *rep, u32 refused, u32 only)
 {
 	const struct raftblk_config *config = &rep->raft.config;
 	u32 i;
 
 	for (i = 0; i < config->nr; i++)
-		if (raftblk_fetch_is_source(rep, &config->member[i]) && !(refused & (1U << i)))
+		if (raftblk_fetch_is_source(rep, &config->member[i]) && !(refused & (1U << i)) &&
+		    (!only || config->member[i].id == only))
 			return true;
 	return false;
 }
@@ -130,6 +133,7 @@ static int source_next(const struct raftblk_replica *rep, const struct raftblk_r
 		u32 slot = (at + i + config->nr) % config->nr;
 
 		if (raftblk_fetch_is_source(rep, &config->member[slot]) &&
+		    (!s->source || config->member[slot].id == s->source) &&
 		    (ready & ~s->refused & (1U << slot)))
 			return slot;
 	}
@@ -167,6 +171,11 @@ static void repair_ask_next(struct raftblk_repair *s, u64 at)
 	s->drops = 0;
 }
 
+static u64 all_blocks(const struct raftblk_replica *rep, u64 chunk)
+{
+	return ~0ULL >> (63 - (raftblk_chunk_nsect(rep, chunk) - 1) / RAFTBLK_BLOCK_SECTORS);
+}
+
 /* ---- reads that wait ---- */
 
 /* The blocks of the chunk that a read touches. */
@@ -188,7 +197,7 @@ static u64 chunk_of(const struct raftblk_replica *rep, u64 sector)
 /* Could not be read here.  False: nor anywhere else. */
 bool raftblk_repair_read(struct raftblk_replica *rep, struct raftblk_req *req)
 {
-	if (!rep->vmap || !has_source(rep, 0) || req->tries == TRIES_MAX)
+	if (!rep->vmap || !has_source(rep, 0, 0) || req->tries == TRIES_MAX)
 		return false;
 	req->tries++;
 	req->state = RAFTBLK_REQ_BROKEN;
@@ -236,6 +245,9 @@ static void reads_go_on(struct raftblk_replica *rep, const struct raftblk_repair
 	list_for_each_entry_safe(req, n, &rep->broken, link) {
 		if (req->chunk != s->chunk || (blocks_of(rep, req, s->chunk) & ~s->want))
 			continue;
+		/* What one member could not mend another one may have. */
+		if (s->status && s->mend_for)
+			continue;
 		if (s->status) {
 			raftblk_req_end(rep, req, s->status);
 			continue;
@@ -275,7 +287,7 @@ static void repair_expire(struct raftblk_replica *rep, struct raftblk_repair *s)
 		s->refused = 0;
 		repair_ask(rep, s);
 	}
-	if (rep->now >= s->deadline || !has_source(rep, s->refused)) {
+	if (rep->now >= s->deadline || !has_source(rep, s->refused, s->source)) {
 		repair_failed(rep, s, -EIO);
 	} else if (s->state != RAFTBLK_REPAIR_ASK && rep->now >= s->until) {
 		if (s->state == RAFTBLK_REPAIR_HAVE)
@@ -300,6 +312,48 @@ static void repairs_void(struct raftblk_replica *rep)
 	}
 }
 
+/* ---- mending what verify has found ---- */
+
+static void mend_answer(struct raftblk_replica *rep, u32 node, u64 ctx, u64 chunk, int status)
+{
+	int slot = raftblk_config_find(&rep->raft.config, node);
+
+	if (!node || slot < 0)
+		return;
+	if (node == rep->raft.id) {
+		raftblk_verify_mended(rep, slot, ctx);
+		return;
+	}
+	rep->peer[slot].owe_mended = true;
+	rep->peer[slot].mended_ctx = ctx;
+	rep->peer[slot].mended_chunk = chunk;
+	rep->peer[slot].mended_status = status ? EIO : 0;
+}
+
+/* These blocks are other than a majority's: as if they could not be read. */
+void raftblk_repair_mend(struct raftblk_replica *rep, u32 leader, u64 ctx, u64 chunk, u64 blocks,
+			 u32 source)
+{
+	struct raftblk_repair *s = NULL;
+
+	if (chunk < raftblk_chunk_count(rep) && !rep->raft.incomplete &&
+	    rep->catchup.state == RAFTBLK_CATCHUP_OFF)
+		s = repair_begin(rep, chunk, blocks & all_blocks(rep, chunk));
+	if (!s || !s->want) {
+		if (s)
+			repair_free(rep, s);
+		mend_answer(rep, leader, ctx, chunk, -EAGAIN);
+		return;
+	}
+	s->mend_for = leader;
+	s->mend_ctx = ctx;
+	s->source = source;
+	s->bad = s->want;
+	s->config_gen = rep->raft.config_gen;
+	s->deadline = rep->now + 4 * raftblk_catchup_patience(rep);
+	repair_ask(rep, s);
+}
+
 void raftblk_repair_step(struct raftblk_replica *rep)
 {
 	u32 i;
@@ -317,6 +371,7 @@ void raftblk_repair_step(struct raftblk_replica *rep)
 		if (s->state != RAFTBLK_REPAIR_DONE)
 			continue;
 		reads_go_on(rep, s);
+		mend_answer(rep, s->mend_for, s->mend_ctx, s->chunk, s->status);
 		repair_free(rep, s);
 	}
 	reads_step(rep);
@@ -325,9 +380,8 @@ void raftblk_repair_step(struct raftblk_replica *rep)
 /* It could not be read for a member that catches up, which needs all of it. */
 void raftblk_repair_chunk(struct raftblk_replica *rep, u64 chunk)
 {
-	if (has_source(rep, 0))
-		repair_begin(rep, chunk, ~0ULL >> (63 - (raftblk_chunk_nsect(rep, chunk) - 1) /
-							RAFTBLK_BLOCK_SECTORS));
+	if (has_source(rep, 0, 0))
+		repair_begin(rep, chunk, all_blocks(rep, chunk));
 }
 
 u64 raftblk_repair_deadline(const struct raftblk_replica *rep)
@@ -350,6 +404,23 @@ u64 raftblk_repair_deadline(const struct raftblk_replica *rep)
 }
 
 /* ---- messages ---- */
+
+static bool poll_mended(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m)
+{
+	u32 i;
+
+	for (i = 0; i < rep->raft.config.nr; i++) {
+		if (!rep->peer[i].owe_mended || !(ready & (1U << i)))
+			continue;
+		rep->peer[i].owe_mended = false;
+		raftblk_replica_msg(rep, m, RAFTBLK_MSG_MENDED, i);
+		m->ctx = rep->peer[i].mended_ctx;
+		m->chunk = rep->peer[i].mended_chunk;
+		m->status = rep->peer[i].mended_status;
+		return true;
+	}
+	return false;
+}
 
 bool raftblk_repair_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m)
 {
@@ -382,7 +453,7 @@ bool raftblk_repair_poll(struct raftblk_replica *rep, u32 ready, struct raftblk_
 		m->body_bytes = sizeof(*f);
 		return true;
 	}
-	return false;
+	return poll_mended(rep, ready, m);
 }
 
 /* It says that it cannot: only that its own blocks are lost is final. */
@@ -529,10 +600,11 @@ void raftblk_replica_repair_written(struct raftblk_replica *rep, u64 now, u32 id
 	if (s->state != RAFTBLK_REPAIR_WRITING)
 		return;
 	if (status) {
-		repair_failed(rep, s, 0);
+		repair_failed(rep, s, s->mend_for ? status : 0);
 		return;
 	}
-	rep->repair.blocks += hweight64(s->bad);
-	repair_tell(rep, s, RAFTBLK_EVENT_READ_REPAIRED);
+	if (!s->mend_for)
+		rep->repair.blocks += hweight64(s->bad);
+	repair_tell(rep, s, s->mend_for ? RAFTBLK_EVENT_MENDED : RAFTBLK_EVENT_READ_REPAIRED);
 	repair_done(rep, s, 0);
 }

@@ -54,7 +54,7 @@ static void serve_refuse(struct raftblk_serve *s, int status)
  * The place for this question: none if it is being answered already, or all are taken.
  * One about the same chunk that still waits is from before, and void.
  */
-static struct raftblk_serve *serve_find(struct raftblk_replica *rep, const struct raftblk_msg *m)
+static struct raftblk_serve *serve_find(struct raftblk_replica *rep, u32 peer, u64 ctx, u64 chunk)
 {
 	struct raftblk_serve *place = NULL;
 	u32 i;
@@ -64,40 +64,89 @@ static struct raftblk_serve *serve_find(struct raftblk_replica *rep, const struc
 
 		if (s->state == RAFTBLK_SERVE_FREE)
 			place = s;
-		else if (s->peer == m->from && s->ctx == m->ctx)
+		else if (s->peer == peer && s->ctx == ctx)
 			return NULL;
 	}
 	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
 		struct raftblk_serve *s = &rep->catchup.serve[i];
 
-		if (s->state == RAFTBLK_SERVE_WAITING && s->peer == m->from && s->chunk == m->chunk)
+		if (s->state == RAFTBLK_SERVE_WAITING && s->peer == peer && s->chunk == chunk)
 			place = s;
 	}
 	return place;
 }
 
+static void serve_begin(struct raftblk_replica *rep, struct raftblk_serve *s, u32 peer, u64 ctx,
+			u64 chunk)
+{
+	memset(s, 0, sizeof(*s));
+	s->state = RAFTBLK_SERVE_WAITING;
+	s->peer = peer;
+	s->ctx = ctx;
+	s->chunk = chunk;
+	s->seq = ++rep->catchup.serve_seq;
+	/* Less than the asker's: it is to hear why before it gives up. */
+	s->until = rep->now + raftblk_catchup_patience(rep) / 2;
+}
+
+/* A question that was so long on its way is not worth a walk along the log. */
+#define PAST_MAX	4096
+
+/* Was an entry above @index that touches the chunk handed out for apply? */
+static bool is_past(struct raftblk_replica *rep, u64 chunk, u64 index)
+{
+	const struct raftblk_entry *e;
+	u64 i;
+
+#ifdef RAFTBLK_PLANT_VERIFY_PAST
+	return false;	/* planted fault: for the simulator to find */
+#endif
+	if (raftblk_vmap_chunk_version(rep->vmap, chunk) <= index)
+		return false;
+	if (rep->apply_next - 1 > index + PAST_MAX)
+		return true;
+	for (i = rep->apply_next - 1; i > index; i--) {
+		e = raftblk_log_entry(&rep->log, i);
+		if (!e || (raftblk_entry_is_data(e) && raftblk_chunk_overlaps(rep, chunk, e)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * For verify: hash all blocks exactly as of @index.  After a restart the data area is
+ * newer than @applied says until the log is replayed.  False: there is no place.
+ */
+bool raftblk_serve_hash(struct raftblk_replica *rep, u32 peer, u64 ctx, u64 chunk, u64 index)
+{
+	struct raftblk_serve *s = serve_find(rep, peer, ctx, chunk);
+
+	if (!s || chunk >= raftblk_chunk_count(rep))
+		return false;
+	serve_begin(rep, s, peer, ctx, chunk);
+	s->exact = true;
+	s->need = index;
+	s->urgent = true;	/* whoever leads has kept the pace */
+	if (index < rep->replay_end || is_past(rep, chunk, index))
+		serve_refuse(s, -EAGAIN);
+	return true;
+}
+
 static void receive_fetch(struct raftblk_replica *rep, const struct raftblk_msg *m)
 {
-	struct raftblk_serve *s = serve_find(rep, m);
+	struct raftblk_serve *s = serve_find(rep, m->from, m->ctx, m->chunk);
 	const struct raftblk_wire_fetch *f = m->body;
 	u32 i;
 
 	if (!s || m->chunk >= raftblk_chunk_count(rep))
 		return;
-	memset(s, 0, sizeof(*s));
-	s->state = RAFTBLK_SERVE_WAITING;
-	s->peer = m->from;
-	s->ctx = m->ctx;
-	s->chunk = m->chunk;
+	serve_begin(rep, s, m->from, m->ctx, m->chunk);
 	s->lost = m->status == RAFTBLK_FETCH_LOST;
 	/*
 	 * After a restart the data area is newer than @applied says: for a member that is
 	 * whole that would be content above its tag.
 	 */
 	s->need = s->lost ? max(m->index, rep->replay_end) : m->index;
-	s->seq = ++rep->catchup.serve_seq;
-	/* Less than the asker's: it is to hear why before it gives up. */
-	s->until = rep->now + raftblk_catchup_patience(rep) / 2;
 	s->urgent = m->commit;
 	s->zeroed = !f;
 	for (i = 0; !s->zeroed && i < RAFTBLK_CHUNK_BLOCKS; i++)
@@ -122,6 +171,9 @@ void raftblk_serve_receive(struct raftblk_replica *rep, u32 slot, const struct r
 	case RAFTBLK_MSG_FETCH:
 		receive_fetch(rep, m);
 		break;
+	case RAFTBLK_MSG_VERIFY_REQ:
+		raftblk_serve_hash(rep, m->from, m->ctx, m->chunk, m->index);
+		break;
 	default:
 		break;
 	}
@@ -142,9 +194,10 @@ static u64 pace_next(const struct raftblk_replica *rep, u64 at, u64 bytes, u64 r
 	return min(max(at, earliest), rep->now) + div64_u64(bytes * RAFTBLK_NSEC_PER_SEC, rate);
 }
 
-static void pace_begun(struct raftblk_replica *rep, const struct raftblk_serve *s)
+/* This chunk is read now. */
+void raftblk_serve_pace(struct raftblk_replica *rep, u64 chunk)
 {
-	u64 bytes = 512ULL * raftblk_chunk_nsect(rep, s->chunk);
+	u64 bytes = 512ULL * raftblk_chunk_nsect(rep, chunk);
 	struct raftblk_catchup *c = &rep->catchup;
 
 	if (rep->params.rate_min)
@@ -163,7 +216,7 @@ static bool pace_is_busy(const struct raftblk_replica *rep)
  * Catching up yields: while there is I/O for users, a chunk is read only if it would
  * otherwise be slower than rate_min.
  */
-static u64 pace_at(const struct raftblk_replica *rep)
+u64 raftblk_serve_pace_at(const struct raftblk_replica *rep)
 {
 	const struct raftblk_catchup *c = &rep->catchup;
 
@@ -227,6 +280,16 @@ static void serve_expire(struct raftblk_replica *rep, struct raftblk_serve *s)
 		s->until = rep->now + raftblk_catchup_patience(rep);
 }
 
+/* A question of this member to itself. */
+static void serve_self(struct raftblk_replica *rep, struct raftblk_serve *s)
+{
+	int slot = raftblk_config_find(&rep->raft.config, s->peer);
+
+	if (slot >= 0)
+		raftblk_verify_take(rep, slot, s->ctx, s->chunk, s->status, s->hash);
+	serve_free(rep, s);
+}
+
 void raftblk_serve_step(struct raftblk_replica *rep)
 {
 	struct raftblk_serve *s;
@@ -235,15 +298,18 @@ void raftblk_serve_step(struct raftblk_replica *rep)
 	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
 		s = &rep->catchup.serve[i];
 		serve_expire(rep, s);
+		if (s->state == RAFTBLK_SERVE_READY && s->peer == rep->raft.id)
+			serve_self(rep, s);
 		busy += s->state == RAFTBLK_SERVE_HOLD || s->state == RAFTBLK_SERVE_READING;
 	}
 	while (busy++ < RAFTBLK_SERVE_READS) {
 		s = serve_waiting(rep);
 		/* Entries wait for an urgent one at the asker, in the order of the log. */
-		if (!s || (!s->urgent && rep->now < pace_at(rep)))
+		if (!s || (!s->urgent && rep->now < raftblk_serve_pace_at(rep)))
 			return;
 		s->state = RAFTBLK_SERVE_HOLD;
-		pace_begun(rep, s);
+		if (!s->exact)
+			raftblk_serve_pace(rep, s->chunk);
 	}
 }
 
@@ -264,7 +330,7 @@ bool raftblk_serve_next(struct raftblk_replica *rep, struct raftblk_action *a)
 		s->state = RAFTBLK_SERVE_READING;
 		s->tag = rep->apply_next - 1;
 		s->version = raftblk_vmap_chunk_version(rep->vmap, s->chunk);
-		a->type = RAFTBLK_ACT_CHUNK_SERVE;
+		a->type = s->exact ? RAFTBLK_ACT_CHUNK_HASH : RAFTBLK_ACT_CHUNK_SERVE;
 		raftblk_chunk_io_fill(rep, &a->io, i, s->chunk, s->hash);
 		a->io.zeroed = s->zeroed;
 		a->io.lost = s->lost;
@@ -280,7 +346,8 @@ bool raftblk_serve_holds(const struct raftblk_replica *rep, const struct raftblk
 	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++) {
 		const struct raftblk_serve *s = &rep->catchup.serve[i];
 
-		if ((s->state == RAFTBLK_SERVE_HOLD || s->state == RAFTBLK_SERVE_READING) &&
+		if ((s->state == RAFTBLK_SERVE_HOLD || s->state == RAFTBLK_SERVE_READING ||
+		     (s->state == RAFTBLK_SERVE_WAITING && s->exact && serve_is_possible(rep, s))) &&
 		    raftblk_chunk_overlaps(rep, s->chunk, e))
 			return true;
 	}
@@ -310,6 +377,18 @@ void raftblk_replica_chunk_served(struct raftblk_replica *rep, u64 now, u32 id,
 	s->state = RAFTBLK_SERVE_READY;
 }
 
+void raftblk_replica_chunk_hashed(struct raftblk_replica *rep, u64 now, u32 id, int status)
+{
+	struct raftblk_serve *s = &rep->catchup.serve[id];
+
+	rep->now = now;
+	rep->busy = true;
+	s->until = now + raftblk_catchup_patience(rep);
+	if (status && status != -ENOMEM)
+		raftblk_repair_chunk(rep, s->chunk);
+	serve_refuse(s, status ? -EAGAIN : 0);
+}
+
 u64 raftblk_serve_deadline(const struct raftblk_replica *rep)
 {
 	u64 at = RAFTBLK_NEVER;
@@ -319,7 +398,7 @@ u64 raftblk_serve_deadline(const struct raftblk_replica *rep)
 		const struct raftblk_serve *s = &rep->catchup.serve[i];
 
 		if (s->state == RAFTBLK_SERVE_WAITING)
-			at = min(at, raftblk_deadline_ahead(rep, pace_at(rep)));
+			at = min(at, raftblk_deadline_ahead(rep, raftblk_serve_pace_at(rep)));
 		if (s->state == RAFTBLK_SERVE_WAITING || s->state == RAFTBLK_SERVE_READY)
 			at = min(at, raftblk_deadline_ahead(rep, s->until));
 	}
@@ -429,6 +508,26 @@ static void poll_data(struct raftblk_replica *rep, struct raftblk_serve *s, u32 
 	serve_free(rep, s);
 }
 
+static void poll_hashes(struct raftblk_replica *rep, struct raftblk_serve *s, u32 slot,
+			struct raftblk_msg *m)
+{
+	struct raftblk_wire_fetch *f = &rep->catchup.body.fetch;
+	u32 i;
+
+	raftblk_replica_msg(rep, m, RAFTBLK_MSG_VERIFY_RESP, slot);
+	m->ctx = s->ctx;
+	m->chunk = s->chunk;
+	m->index = s->need;
+	m->status = -s->status;
+	if (!s->status) {
+		for (i = 0; i < RAFTBLK_CHUNK_BLOCKS; i++)
+			f->hash[i] = cpu_to_le64(s->hash[i]);
+		m->body = f;
+		m->body_bytes = sizeof(*f);
+	}
+	serve_free(rep, s);
+}
+
 static bool poll_serves(struct raftblk_replica *rep, u32 ready, struct raftblk_msg *m)
 {
 	u32 i;
@@ -440,9 +539,12 @@ static bool poll_serves(struct raftblk_replica *rep, u32 ready, struct raftblk_m
 		if (s->state != RAFTBLK_SERVE_READY)
 			continue;
 		slot = raftblk_config_find(&rep->raft.config, s->peer);
-		if (slot < 0 || !(ready & (1U << (16 + slot))))
+		if (slot < 0 || !(ready & (1U << (s->exact ? slot : 16 + slot))))
 			continue;
-		poll_data(rep, s, slot, m);
+		if (s->exact)
+			poll_hashes(rep, s, slot, m);
+		else
+			poll_data(rep, s, slot, m);
 		/* A place is free for one that waits. */
 		rep->busy = true;
 		return true;

@@ -61,6 +61,19 @@ static void track_cut(struct raftblk_replica *rep)
 	raftblk_replica_writes_cut(rep, from);
 }
 
+/*
+ * The volume grows for users when that is committed, on every member: before, the entry could
+ * be cut again, and somebody would have written behind the end.  So requests beyond the
+ * old end have entries above this one.
+ */
+static void track_resize(struct raftblk_replica *rep, u64 sectors)
+{
+	if (raftblk_has_room(rep, sectors))
+		rep->size = max(rep->size, sectors);
+	else
+		raftblk_replica_fault(rep, -ENOSPC);
+}
+
 static void track_new(struct raftblk_replica *rep)
 {
 	const struct raftblk_entry *e;
@@ -76,6 +89,10 @@ static void track_new(struct raftblk_replica *rep)
 			rep->log_owner_node = e->sector;
 			rep->log_owner_token = rep->tracked;
 		}
+#ifdef RAFTBLK_PLANT_RESIZE_UNCOMMITTED
+		if (e->op == RAFTBLK_OP_RESIZE)
+			track_resize(rep, e->sector);	/* planted fault: for the simulator */
+#endif
 	}
 	raftblk_replica_writes_returned(rep);
 }
@@ -87,6 +104,8 @@ static void track_commit(struct raftblk_replica *rep)
 
 	while (rep->tracked_commit < rep->raft.commit) {
 		e = raftblk_log_entry(&rep->log, ++rep->tracked_commit);
+		if (e && e->op == RAFTBLK_OP_RESIZE)
+			track_resize(rep, e->sector);
 		if (!e || e->op != RAFTBLK_OP_OWNER)
 			continue;
 		rep->owner_node = e->sector;

@@ -21,6 +21,30 @@ void raftblk_vmap_init(struct raftblk_vmap *v, const struct raftblk_super *s, u6
 	v->block = block;
 }
 
+void raftblk_vmap_grow(struct raftblk_vmap *v, u64 data_sectors, u64 *version,
+		       struct raftblk_vmap_block *block)
+{
+	const struct raftblk_super s = {
+		.data_sectors = data_sectors, .extent_sectors = v->extent_sectors,
+	};
+
+	memcpy(version, v->version, v->nr_extents * sizeof(*version));
+	memcpy(block, v->block, v->nr_blocks * sizeof(*block));
+	v->nr_extents = raftblk_vmap_nr_extents(&s);
+	v->nr_blocks = raftblk_vmap_nr_blocks(&s);
+	v->version = version;
+	v->block = block;
+}
+
+u64 raftblk_vmap_reach(const struct raftblk_super *s)
+{
+	u64 blocks = div64_u64(s->data_start - s->vmap_start, 2 * (RAFTBLK_META_BYTES / 512));
+
+	if (!s->vmap_start || s->data_start < s->vmap_start)
+		return RAFTBLK_SECTOR_MAX;
+	return min(blocks * RAFTBLK_VMAP_VERSIONS * s->extent_sectors, RAFTBLK_SECTOR_MAX);
+}
+
 /* ---- versions ---- */
 
 static void block_dirty(struct raftblk_vmap *v, u64 extent)

@@ -86,6 +86,19 @@ static inline u64 raftblk_vmap_sectors(const struct raftblk_super *s)
 void raftblk_vmap_init(struct raftblk_vmap *v, const struct raftblk_super *s, u64 *version,
 		       struct raftblk_vmap_block *block);
 
+/**
+ * raftblk_vmap_grow() - the data area has become larger
+ * @data_sectors: of the data area now
+ * @version, @block: zeroed arrays for that size, the caller's; the old ones are his again
+ *
+ * Extents that come new were never written, and their map blocks never were.
+ */
+void raftblk_vmap_grow(struct raftblk_vmap *v, u64 data_sectors, u64 *version,
+		       struct raftblk_vmap_block *block);
+
+/* The largest data area that the map's place on the device suffices for, in sectors. */
+u64 raftblk_vmap_reach(const struct raftblk_super *s);
+
 /* Where a map block of this generation lies on the device. */
 static inline u64 raftblk_vmap_sector(const struct raftblk_super *s, u32 block, u64 generation)
 {

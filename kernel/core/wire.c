@@ -12,7 +12,7 @@ static_assert(sizeof(struct raftblk_wire_join_resp) <= RAFTBLK_WIRE_BODY_MAX &&
 	      RAFTBLK_MSG_MAX_ENTRIES * sizeof(struct raftblk_disk_desc) <= RAFTBLK_WIRE_BODY_MAX,
 	      "bodies fit");
 static_assert(RAFTBLK_ENTRY_MAX_BYTES <= RAFTBLK_MSG_MAX_BYTES, "every entry can be sent");
-static_assert(RAFTBLK_MSG_MAX < RAFTBLK_MSG_CATCHUP_REQ && RAFTBLK_MSG_DATA < RAFTBLK_WIRE_HELLO,
+static_assert(RAFTBLK_MSG_MAX < RAFTBLK_MSG_CATCHUP_REQ && RAFTBLK_MSG_MENDED < RAFTBLK_WIRE_HELLO,
 	      "types are distinct");
 
 #define CRC_OFFSET	offsetof(struct raftblk_wire_header, crc)
@@ -120,12 +120,14 @@ static bool join_resp_length_ok(const struct raftblk_wire_header *h, u32 body)
 	return body == sizeof(struct raftblk_wire_join_resp);
 }
 
-/* Only "ask another" has one: who that is. */
+/* "Ask another" says who that is, a refusal to resize whom it is about. */
 static bool change_resp_length_ok(const struct raftblk_wire_header *h, u32 body)
 {
-	if (le32_to_cpu(h->status) == EREMOTE)
+	u32 status = le32_to_cpu(h->status);
+
+	if (status == EREMOTE)
 		return body == sizeof(struct raftblk_disk_member);
-	return !body;
+	return !body || (status && body == sizeof(struct raftblk_wire_resize_resp));
 }
 
 static bool lengths_ok(const struct raftblk_wire_header *h)
@@ -164,7 +166,7 @@ static bool lengths_ok(const struct raftblk_wire_header *h)
 static bool type_known(u8 type)
 {
 	return (type >= RAFTBLK_MSG_PREVOTE_REQ && type <= RAFTBLK_MSG_MAX) ||
-	       raftblk_msg_is_catchup(type) ||
+	       raftblk_msg_is_catchup(type) || raftblk_msg_is_grow(type) ||
 	       (type >= RAFTBLK_WIRE_HELLO && type <= RAFTBLK_WIRE_REMOVED);
 }
 

@@ -194,7 +194,7 @@ int raftblk_wire_check_header(const struct raftblk_wire_header *h,
  * raftblk_wire_decode() - header and body are there: check all, take over
  * @m: m->body will point to @body
  * @ent: room for RAFTBLK_MSG_MAX_ENTRIES; payload pointers are set to NULL
- * @max_sector: end of the volume, see raftblk_entry_decode()
+ * @max_sector: no entry may end above, see raftblk_entry_decode()
  *
  * Return: 0, or -EPROTO (also: CRC wrong, sum of payloads wrong).
  */

@@ -5,6 +5,7 @@
 static_assert(sizeof(struct raftblk_wire_boundary) == 1072, "struct raftblk_wire_boundary");
 static_assert(sizeof(struct raftblk_wire_fetch) == 512, "struct raftblk_wire_fetch");
 static_assert(sizeof(struct raftblk_wire_data) == 32, "struct raftblk_wire_data");
+static_assert(sizeof(struct raftblk_wire_mend) == 16, "struct raftblk_wire_mend");
 static_assert(sizeof(struct raftblk_wire_boundary) <= RAFTBLK_MSG_BODY_MAX &&
 	      RAFTBLK_LIST_MAX * sizeof(__le64) <= RAFTBLK_MSG_BODY_MAX,
 	      "bodies fit");
@@ -38,6 +39,10 @@ bool raftblk_wire_catchup_lengths_ok(u8 type, u32 status, u32 nr, u32 body_bytes
 			return status <= RAFTBLK_FETCH_LOST &&
 			       body_bytes == sizeof(struct raftblk_wire_fetch);
 		return !status;
+	case RAFTBLK_MSG_VERIFY_RESP:
+		return body_bytes == (status ? 0 : sizeof(struct raftblk_wire_fetch));
+	case RAFTBLK_MSG_MEND:
+		return body_bytes == sizeof(struct raftblk_wire_mend);
 	default:
 		return !body_bytes;
 	}
@@ -50,6 +55,7 @@ static int check_boundary(const struct raftblk_msg *m)
 	if (m->status)
 		return 0;
 	if (!m->index || !m->log_term || m->log_term > m->term || b->reserved ||
+	    !b->volume_sectors || le64_to_cpu(b->volume_sectors) > RAFTBLK_SECTOR_MAX ||
 	    le64_to_cpu(b->owner_token) > m->index || le64_to_cpu(b->config_index) > RAFTBLK_INDEX_MAX)
 		return -EPROTO;
 	return 0;
@@ -84,6 +90,13 @@ static int check_data(const struct raftblk_msg *m)
 	return 0;
 }
 
+static int check_mend(const struct raftblk_msg *m)
+{
+	const struct raftblk_wire_mend *w = m->body;
+
+	return w->blocks && w->source && !w->reserved ? 0 : -EPROTO;
+}
+
 int raftblk_wire_catchup_check(const struct raftblk_msg *m)
 {
 	if (m->chunk > RAFTBLK_CHUNK_MAX)
@@ -95,6 +108,8 @@ int raftblk_wire_catchup_check(const struct raftblk_msg *m)
 		return check_list(m);
 	case RAFTBLK_MSG_DATA:
 		return check_data(m);
+	case RAFTBLK_MSG_MEND:
+		return check_mend(m);
 	default:
 		return 0;
 	}

@@ -28,8 +28,9 @@ struct raftblk_wire_boundary {
 /* The body of LIST_RESP: nr numbers of chunks, __le64, in order. */
 
 /**
- * struct raftblk_wire_fetch - body of FETCH; none where the chunk is all zeros
- * @hash: of each block of the chunk as the asker has it; 0: not known, and of blocks
+ * struct raftblk_wire_fetch - body of FETCH; none where the chunk is all zeros; of
+ *	VERIFY_RESP with status 0
+ * @hash: of each block of the chunk as the sender has it; 0: not known, and of blocks
  *	behind the end of the chunk
  */
 struct raftblk_wire_fetch {
@@ -51,9 +52,20 @@ struct raftblk_wire_data {
 	__le32 reserved;
 };
 
+/**
+ * struct raftblk_wire_mend - body of MEND
+ * @blocks: bit i: block i is to be fetched, at least one
+ * @source: node id of a member that has them
+ */
+struct raftblk_wire_mend {
+	__le64 blocks;
+	__le32 source;
+	__le32 reserved;
+};
+
 static inline bool raftblk_msg_is_catchup(u8 type)
 {
-	return type >= RAFTBLK_MSG_CATCHUP_REQ && type <= RAFTBLK_MSG_DATA;
+	return type >= RAFTBLK_MSG_CATCHUP_REQ && type <= RAFTBLK_MSG_MENDED;
 }
 
 /* Does the length of body and payload fit type and status? */

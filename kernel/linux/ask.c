@@ -2,17 +2,14 @@
 #include <crypto/hash.h>
 #include <linux/completion.h>
 #include <linux/delay.h>
-#include <linux/nsproxy.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <net/net_namespace.h>
 #include <net/sock.h>
 
 #include "ask.h"
 #include "link.h"
 
 #define ANSWER_TIMEOUT		(8 * HZ)
-#define ASK_TIMEOUT		(15 * HZ)
 #define RETRY_MS		500
 #define MAX_REDIRECTS		4
 
@@ -38,7 +35,17 @@ static bool answer_fits(const struct raftblk_ask *ask, u32 status, u32 bytes)
 	if (status == EREMOTE)
 		return bytes >= ask->leader + sizeof(struct raftblk_disk_member) &&
 		       bytes <= RAFTBLK_WIRE_BODY_MAX;
-	return status ? !bytes : bytes == ask->answer_bytes;
+	if (status)
+		return !bytes || bytes == ask->refusal_bytes;
+	return bytes == ask->answer_bytes;
+}
+
+/* In jiffies: @after from now, or when the time for the question is over. */
+static unsigned long ask_deadline(const struct raftblk_ask *ask, unsigned long after)
+{
+	unsigned long at = jiffies + after;
+
+	return time_before(at, ask->deadline) ? at : ask->deadline;
 }
 
 /* Authenticate, ask, hear.  The answer is in t->auth.frame. */
@@ -49,7 +56,7 @@ static int ask_talk(struct ask_try *t, struct socket *sock)
 	struct raftblk_msg m;
 	int err;
 
-	a->deadline = jiffies + RAFTBLK_AUTH_TIMEOUT;
+	a->deadline = ask_deadline(ask, RAFTBLK_AUTH_TIMEOUT);
 	err = raftblk_auth_client(a, sock);
 	if (err)
 		return err;
@@ -57,13 +64,16 @@ static int ask_talk(struct ask_try *t, struct socket *sock)
 	err = raftblk_frame_send(sock, &a->frame, ask->type, ask->status, ask->body,
 				 ask->body_bytes, a->deadline);
 	if (!err)
-		err = raftblk_frame_recv(sock, &a->frame, &m, jiffies + ANSWER_TIMEOUT);
+		err = raftblk_frame_recv(sock, &a->frame, &m,
+					 ask_deadline(ask, ANSWER_TIMEOUT));
 	if (err)
 		return err;
 	if (m.type != ask->answer_type || m.status >= MAX_ERRNO ||
 	    !answer_fits(ask, m.status, le16_to_cpu(a->frame.header.body_bytes)))
 		return -EPROTO;
 	ask->answered = true;
+	if (m.status && m.status != EREMOTE && a->frame.header.body_bytes)
+		memcpy(ask->refusal, a->frame.body, ask->refusal_bytes);
 	return -(int)m.status;
 }
 
@@ -75,8 +85,9 @@ static int ask_once(struct ask_try *t, const struct raftblk_addr *to)
 
 	ask->asked = false;
 	ask->answered = false;
-	err = raftblk_sock_connect(current->nsproxy->net_ns, &ask->local, to, &t->set, &t->ref,
-				   &sock);
+	if (time_after_eq(jiffies, ask->deadline))
+		return -ETIMEDOUT;
+	err = raftblk_sock_connect(ask->ns, &ask->local, to, &t->set, &t->ref, &sock);
 	if (err)
 		return err;
 	err = ask_talk(t, sock);
@@ -99,41 +110,39 @@ static int ask_redirected(struct ask_try *t, struct raftblk_addr *to)
 	return 0;
 }
 
-/* Does it make sense to try once more? */
-static bool ask_passes(const struct raftblk_ask *ask, int err)
+bool raftblk_ask_passes(const struct raftblk_ask *ask, int err)
 {
 	if (ask->answered)
 		return err == -EAGAIN || err == -ESHUTDOWN;
+	/* Where we were sent to there is nobody any more: the leader may have changed. */
+	if (ask->redirected && !ask->asked)
+		return true;
 	return err == -EAGAIN || err == -ECONNRESET || err == -ESHUTDOWN;
 }
 
-static int ask_until(struct ask_try *t)
+bool raftblk_ask_pause(const struct raftblk_ask *ask)
 {
-	unsigned long deadline = jiffies + ASK_TIMEOUT;
+	return time_before(jiffies + msecs_to_jiffies(RETRY_MS), ask->deadline) &&
+	       !msleep_interruptible(RETRY_MS);
+}
+
+static int ask_leader(struct ask_try *t)
+{
 	struct raftblk_ask *ask = t->ask;
 	struct raftblk_addr to = ask->remote;
-	u32 redirects = 0;
+	u32 redirects;
 	int err;
 
-	for (;;) {
+	for (redirects = 0;; redirects++) {
+		ask->redirected = redirects;
 		err = ask_once(t, &to);
 		if (signal_pending(current))
 			return err ? -EINTR : 0;
-		if (ask->answered && err == -EREMOTE && redirects++ < MAX_REDIRECTS) {
-			err = ask_redirected(t, &to);
-			if (err)
-				return err;
-			continue;
-		}
-		if (!ask_passes(ask, err) && !(redirects && !ask->asked))
+		if (!ask->answered || err != -EREMOTE || redirects == MAX_REDIRECTS)
 			return err;
-		/* back to where the user sent us: the leader may have changed */
-		to = ask->remote;
-		redirects = 0;
-		if (time_after(jiffies + msecs_to_jiffies(RETRY_MS), deadline))
+		err = ask_redirected(t, &to);
+		if (err)
 			return err;
-		if (msleep_interruptible(RETRY_MS))
-			return -EINTR;
 	}
 }
 
@@ -143,7 +152,6 @@ int raftblk_ask(struct raftblk_ask *ask, struct netlink_ext_ack *extack)
 	int err;
 
 	ask->asked = false;
-	ask->lost = false;
 	ask->answered = false;
 	if (!t)
 		return -ENOMEM;
@@ -158,7 +166,7 @@ int raftblk_ask(struct raftblk_ask *ask, struct netlink_ext_ack *extack)
 		err = PTR_ERR(t->auth.hmac);
 		raftblk_extack(extack, "cannot set up HMAC-SHA256");
 	} else {
-		err = ask_until(t);
+		err = ask_leader(t);
 		if (!err && ask->answer_bytes)
 			memcpy(ask->answer, t->auth.frame.body, ask->answer_bytes);
 		crypto_free_shash(t->auth.hmac);
@@ -241,6 +249,18 @@ static void answer_leader(struct raftblk_answer *ans, struct raftblk_volume *vol
 	ans->body_bytes = ans->leader_bytes;
 }
 
+/* Whose device a larger volume fails at, or waits for. */
+static void answer_resize(struct raftblk_answer *ans)
+{
+	struct raftblk_wire_resize_resp *r = (void *)ans->body;
+
+	if (ans->vc.change.kind != RAFTBLK_CHANGE_RESIZE || !ans->vc.change.who)
+		return;
+	r->who = cpu_to_le32(ans->vc.change.who);
+	r->room = cpu_to_le64(ans->vc.change.room);
+	ans->body_bytes = sizeof(*r);
+}
+
 void raftblk_answer_done(struct raftblk_volume *vol, struct raftblk_volume_change *vc)
 {
 	struct raftblk_answer *ans = container_of(vc, struct raftblk_answer, vc);
@@ -251,6 +271,8 @@ void raftblk_answer_done(struct raftblk_volume *vol, struct raftblk_volume_chang
 		answer_leader(ans, vol);
 	else if (vc->change.status == -ETIMEDOUT && !vc->change.leader && !vc->change.index)
 		vc->change.status = -EAGAIN;
+	else if (vc->change.status)
+		answer_resize(ans);
 	complete(&ans->done);
 	answer_put(ans);
 }

@@ -16,23 +16,31 @@
 
 /**
  * struct raftblk_ask - a question
+ * @ns: network namespace, which stays until the question is over
  * @remote: any member; those asked after it are where its answers point to
  * @local: address to come from
+ * @deadline: in jiffies: it is over by then
  * @uuid, @key: of the volume
  * @incarnation: who asks
  * @type, @status, @body, @body_bytes: the question
  * @answer_type: of the answer
  * @answer, @answer_bytes: room for its body; 0 bytes: with status 0 it has none
+ * @refusal, @refusal_bytes: room for the body of an answer with another status, and how long
+ *	that is if there is one; 0: it has none
  * @leader: with EREMOTE: where in the answer's body a struct raftblk_disk_member says who
  *	leads, which has to lie within it
+ * @redirected: the one who was tried last is not @remote
  * @asked: it has been sent to the one who was tried last: from then on the answer may be
  *	lost while the cluster does what was asked for
- * @lost: it has been sent at some time and no answer came: it may have been heard
- * @answered: what raftblk_ask() returned is the leader's answer
+ * @lost: it has been sent at some time and no answer came: it may have been heard.  Kept from
+ *	one raftblk_ask() to the next
+ * @answered: what raftblk_ask() returned is a member's answer
  */
 struct raftblk_ask {
+	struct net *ns;
 	struct raftblk_addr remote;
 	struct raftblk_addr local;
+	unsigned long deadline;
 	const u8 *uuid;
 	const u8 *key;
 	const u8 *incarnation;
@@ -40,25 +48,31 @@ struct raftblk_ask {
 	u8 answer_type;
 	u16 body_bytes;
 	u16 answer_bytes;
+	u16 refusal_bytes;
 	u16 leader;
 	u32 status;
 	const void *body;
 	void *answer;
+	bool redirected;
+	void *refusal;
 	bool asked;
 	bool lost;
 	bool answered;
 };
 
 /**
- * raftblk_ask() - ask until the leader has answered
- *
- * Follows redirections, and begins anew at @ask->remote where there is no leader or a
- * connection was lost before the question was sent.  Gives up after 15 s.
+ * raftblk_ask() - ask a member, and whomever it points to
  *
  * Return: 0; the answer's status, or what went wrong before there was one, as -errno.
  * Context: may sleep; a signal ends it (-EINTR).
  */
 int raftblk_ask(struct raftblk_ask *ask, struct netlink_ext_ack *extack);
+
+/* It failed so that it may succeed in a moment: no leader, or the connection was lost. */
+bool raftblk_ask_passes(const struct raftblk_ask *ask, int err);
+
+/* Let a moment pass before it is asked again.  False: its time is over, or a signal came. */
+bool raftblk_ask_pause(const struct raftblk_ask *ask);
 
 /* Why it failed, in a sentence, for what the kinds of questions have in common; or NULL. */
 const char *raftblk_ask_error(const struct raftblk_ask *ask, int err);

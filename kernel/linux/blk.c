@@ -288,7 +288,7 @@ int raftblk_blk_alloc(struct raftblk_volume *vol, struct netlink_ext_ack *extack
 	gd->private_data = vol;
 	snprintf(gd->disk_name, sizeof(gd->disk_name), "raftblk%u", vol->minor);
 	/* Nothing of a witness can be opened: none of it is there. */
-	set_capacity(gd, raftblk_volume_is_witness(vol) ? 0 : vol->replica.volume_sectors);
+	set_capacity(gd, raftblk_volume_is_witness(vol) ? 0 : vol->replica.size);
 	set_disk_ro(gd, true);
 	raftblk_disk_init(d);
 	vol->disk = d;
@@ -327,6 +327,12 @@ int raftblk_blk_add(struct raftblk_volume *vol, struct netlink_ext_ack *extack)
 	}
 	clear_bit(GD_SUPPRESS_PART_SCAN, &gd->state);
 	return 0;
+}
+
+void raftblk_blk_resized(struct raftblk_volume *vol, u64 sectors)
+{
+	if (!raftblk_volume_is_witness(vol))
+		set_capacity_and_notify(vol->disk->gd, sectors);
 }
 
 void raftblk_blk_remove(struct raftblk_volume *vol)

@@ -59,6 +59,8 @@ void raftblk_blk_read_ended(struct raftblk_volume *vol, struct raftblk_io *io);
 void raftblk_blk_done(struct raftblk_volume *vol, struct raftblk_req *req);
 /* The partition table may have changed: somebody else has written, or may have. */
 void raftblk_blk_changed(struct raftblk_volume *vol);
+/* The volume has this size from now on: tell the block layer and whoever listens to it. */
+void raftblk_blk_resized(struct raftblk_volume *vol, u64 sectors);
 void raftblk_blk_opened(struct raftblk_volume *vol, struct raftblk_open *open);
 
 int raftblk_blk_init(void);

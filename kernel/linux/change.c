@@ -3,6 +3,7 @@
  * Changes of membership and leadership.  Only the leader can carry one out, so
  * a member that does not lead passes it on to the one that does.
  */
+#include <linux/jiffies.h>
 #include <linux/slab.h>
 
 #include "ask.h"
@@ -29,36 +30,39 @@ void raftblk_change_serve(struct raftblk_net *net, struct raftblk_auth *a, struc
 
 /* ---- asked here ---- */
 
-static int ask_leader(struct raftblk_volume *vol, const struct raftblk_member *leader,
-		      const struct raftblk_change *c, struct netlink_ext_ack *extack,
-		      bool *unheard)
+/* A member's answer that says something about that member; else NULL. */
+static const char *remote_error(int err)
 {
-	struct raftblk_wire_change body;
-	struct raftblk_ask ask = {
-		.remote = leader->addr,
-		.local = vol->super.listen,
-		.uuid = vol->super.uuid,
-		.key = vol->super.key,
-		.incarnation = vol->super.incarnation,
-		.type = RAFTBLK_MSG_CHANGE_REQ,
-		.body = &body,
-		.body_bytes = sizeof(body),
-		.answer_type = RAFTBLK_MSG_CHANGE_RESP,
-	};
-	int err;
+	switch (err) {
+	case -EPERM:
+		return "the member that led was removed from the volume; try again";
+	case -EIO:
+		return "the member that led has stopped after an error; try again when another leads";
+	case -ESHUTDOWN:
+		return "the volume is being taken down on the member that led; try again";
+	default:
+		return NULL;
+	}
+}
 
-	raftblk_change_encode(c, &body);
-	err = raftblk_ask(&ask, extack);
-	/* Asked twice because the first answer was lost: it was done the first time. */
-	if (err == -ENOENT && ask.answered && ask.lost && c->kind == RAFTBLK_CHANGE_REMOVE)
-		err = 0;
-	*unheard = err && !ask.answered;
-	if (*unheard && ask.lost)
-		raftblk_extack(extack, "no answer came from the member that leads; it may come about all the same, 'raftblk status' shows it");
-	else if (*unheard)
-		raftblk_extack(extack, raftblk_ask_error(&ask, err) ?:
-				       "the member that leads could not be asked");
-	return err;
+/* For what went wrong between the two; else NULL. */
+static const char *ask_error(const struct raftblk_ask *ask, int err)
+{
+	if (err == -ENOMEM || err == -EINTR)
+		return NULL;
+	if (ask->answered)
+		return remote_error(err);
+	if (ask->lost)
+		return "no answer came from the member that leads; it may come about all the same, 'raftblk status' shows it";
+	return raftblk_ask_error(ask, err) ?: "the member that leads could not be asked";
+}
+
+/* Is whoever leads by then to be asked, in a moment? */
+static bool ask_again(const struct raftblk_ask *ask, int err)
+{
+	if (!err || err == -ENOMEM)
+		return false;
+	return !ask->asked || raftblk_ask_passes(ask, err) || (ask->answered && remote_error(err));
 }
 
 /* 0 and *leader, or -ENOENT. */
@@ -77,20 +81,71 @@ static int find_member(struct raftblk_volume *vol, u32 id, struct raftblk_member
 	return slot < 0 ? -ENOENT : 0;
 }
 
-int raftblk_change(struct raftblk_volume *vol, const struct raftblk_change *c, u32 timeout_ms,
-		   struct netlink_ext_ack *extack, bool *unheard)
+/* What this member can say of it itself.  -EREMOTE: @leader is to be asked. */
+static int change_here(struct raftblk_volume *vol, struct raftblk_change *c,
+		       unsigned long deadline, struct raftblk_member *leader)
 {
 	struct raftblk_change mine = *c;
-	struct raftblk_member leader;
-	int err;
+	long left = deadline - jiffies;
+	int err = raftblk_volume_change(vol, &mine, jiffies_to_msecs(max(left, 1L)));
 
-	*unheard = false;
-	err = raftblk_volume_change(vol, &mine, timeout_ms);
+	c->who = mine.who;
+	c->room = mine.room;
 	if (err == -ETIMEDOUT && !mine.leader && !mine.index)
 		return -EAGAIN;
 	if (err != -EREMOTE)
 		return err;
-	if (find_member(vol, mine.leader, &leader))
+	err = find_member(vol, mine.leader, leader);
+	/* One that joined since; its configuration is on its way. */
+	if (err == -ENOENT)
 		return -EAGAIN;
-	return ask_leader(vol, &leader, c, extack, unheard);
+	return err ?: -EREMOTE;
+}
+
+int raftblk_change(struct raftblk_volume *vol, struct raftblk_change *c, u32 timeout_ms,
+		   struct netlink_ext_ack *extack, bool *told)
+{
+	struct raftblk_wire_resize_resp refusal;
+	struct raftblk_wire_change body;
+	struct raftblk_ask ask = {
+		.ns = vol->ns,
+		.deadline = jiffies + msecs_to_jiffies(timeout_ms),
+		.local = vol->super.listen,
+		.uuid = vol->super.uuid,
+		.key = vol->super.key,
+		.incarnation = vol->super.incarnation,
+		.type = RAFTBLK_MSG_CHANGE_REQ,
+		.body = &body,
+		.body_bytes = sizeof(body),
+		.answer_type = RAFTBLK_MSG_CHANGE_RESP,
+		.refusal = &refusal,
+		.refusal_bytes = sizeof(refusal),
+	};
+	struct raftblk_member leader;
+	const char *why;
+	int err;
+
+	raftblk_change_encode(c, &body);
+	do {
+		why = NULL;
+		err = change_here(vol, c, ask.deadline, &leader);
+		if (err != -EREMOTE)
+			break;
+		ask.remote = leader.addr;
+		memset(&refusal, 0, sizeof(refusal));
+		err = raftblk_ask(&ask, extack);
+		c->who = le32_to_cpu(refusal.who);
+		c->room = le64_to_cpu(refusal.room);
+		/* The answer of who leads, about another member, whatever the errno is. */
+		if (c->who)
+			break;
+		why = ask_error(&ask, err);
+	} while (ask_again(&ask, err) && raftblk_ask_pause(&ask));
+	/* Asked twice because the first answer was lost: it was done the first time. */
+	if (err == -ENOENT && ask.lost && c->kind == RAFTBLK_CHANGE_REMOVE)
+		return 0;
+	*told = err && why;
+	if (*told)
+		raftblk_extack(extack, why);
+	return err;
 }

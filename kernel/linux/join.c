@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Joining: a machine that is no member yet asks to be let in. */
+#include <linux/jiffies.h>
+#include <linux/nsproxy.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "ask.h"
 #include "link.h"
+
+#define JOIN_TIMEOUT		(15 * HZ)
 
 /* ---- server ---- */
 
@@ -24,7 +29,7 @@ static void join_fill(struct raftblk_answer *ans, struct raftblk_volume *vol)
 	memcpy(r->name, vol->super.name, sizeof(r->name));
 	r->node_id = cpu_to_le32(ans->vc.change.member.id);
 	r->block_size = cpu_to_le32(vol->super.block_size);
-	r->volume_sectors = cpu_to_le64(vol->replica.volume_sectors);
+	r->volume_sectors = cpu_to_le64(vol->replica.size);
 	r->ring_sectors = cpu_to_le64(vol->super.ring_sectors);
 	r->extent_sectors = cpu_to_le32(vol->super.extent_sectors);
 	raftblk_config_encode(&vol->replica.raft.config, &r->config);
@@ -125,6 +130,8 @@ static const char *join_error(const struct raftblk_ask *ask, int err)
 		return "that member leaves, or takes the place of another itself; try again when 'raftblk status' shows that this is over";
 	case -ETXTBSY:
 		return "the member to be replaced has the device open for writing";
+	case -EIDRM:
+		return "the node was let in, and another one removed it again";
 	case -EOPNOTSUPP:
 		return "a witness takes the place of a witness, and a member with data that of one with data";
 	case -EPERM:
@@ -154,6 +161,8 @@ int raftblk_net_join(struct raftblk_join *join, struct netlink_ext_ack *extack)
 	};
 	struct raftblk_disk_member body;
 	struct raftblk_ask ask = {
+		.ns = current->nsproxy->net_ns,
+		.deadline = jiffies + JOIN_TIMEOUT,
 		.remote = join->remote,
 		.local = join->local,
 		.uuid = join->uuid,
@@ -172,7 +181,9 @@ int raftblk_net_join(struct raftblk_join *join, struct netlink_ext_ack *extack)
 
 	memcpy(wish.incarnation, join->incarnation, sizeof(wish.incarnation));
 	raftblk_member_encode(&wish, &body);
-	err = raftblk_ask(&ask, extack);
+	do {
+		err = raftblk_ask(&ask, extack);
+	} while (err && raftblk_ask_passes(&ask, err) && raftblk_ask_pause(&ask));
 	if (err && err != -ENOMEM)
 		raftblk_extack(extack, join_error(&ask, err));
 	return err;

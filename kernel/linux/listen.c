@@ -159,7 +159,7 @@ static int handshake_with(struct handshake *hs, struct raftblk_net *net)
 		return err;
 	if (a->role == RAFTBLK_CONN_JOIN) {
 		raftblk_ask_serve(net, a, hs->sock);
-		return -ECONNRESET;	/* over */
+		return -ESHUTDOWN;	/* over, and the answer is to arrive */
 	}
 	/* The worker will own it: nobody else may touch it any more. */
 	raftblk_sockset_del(&net->guests, &hs->guest);

@@ -11,7 +11,6 @@
 #include "volume.h"
 
 #define RECOVERY_BUF_BYTES	(1U << 20)
-#define VMAP_EXTENTS_MAX	(1U << 27)	/* 1 GiB of memory */
 
 static int read_super_copy(struct raftblk_volume *vol, int copy, void *buf,
 			   struct raftblk_super *s, const char **why)
@@ -228,7 +227,7 @@ static int load_vmap(struct raftblk_volume *vol, void *buf, u64 applied,
 
 	if (!keeps_vmap(vol))
 		return 0;
-	if (raftblk_vmap_nr_extents(s) > VMAP_EXTENTS_MAX) {
+	if (raftblk_vmap_nr_extents(s) > RAFTBLK_VMAP_EXTENTS_MAX) {
 		NL_SET_ERR_MSG(extack, "the extents are too small for a data area of this size");
 		return -E2BIG;
 	}

@@ -6,6 +6,8 @@
 #ifndef RAFTBLK_LOAD_H
 #define RAFTBLK_LOAD_H
 
+#define RAFTBLK_VMAP_EXTENTS_MAX	(1U << 27)	/* 1 GiB of memory */
+
 struct netlink_ext_ack;
 struct raftblk_volume;
 

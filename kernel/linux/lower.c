@@ -10,6 +10,11 @@
 
 static struct workqueue_struct *raftblk_lower_wq;
 
+void raftblk_lower_queue(struct work_struct *work)
+{
+	queue_work(raftblk_lower_wq, work);
+}
+
 const char * const raftblk_io_kind_name[RAFTBLK_IO_KINDS] = {
 	[RAFTBLK_IO_LOG_WRITE]	= "log_write",
 	[RAFTBLK_IO_LOG_READ]	= "log_read",
@@ -22,6 +27,7 @@ const char * const raftblk_io_kind_name[RAFTBLK_IO_KINDS] = {
 	[RAFTBLK_IO_CHUNK_READ]	= "chunk_read",
 	[RAFTBLK_IO_CHUNK_WRITE] = "chunk_write",
 	[RAFTBLK_IO_CHUNK_SERVE] = "chunk_serve",
+	[RAFTBLK_IO_CHUNK_HASH]	= "chunk_hash",
 	[RAFTBLK_IO_REPAIR_LOOK] = "repair_look",
 	[RAFTBLK_IO_REPAIR_WRITE] = "repair_write",
 };
@@ -76,7 +82,7 @@ void raftblk_io_end(struct raftblk_io *io)
 	if (!atomic_dec_and_test(&io->bios))
 		return;
 	if (io->then)
-		queue_work(raftblk_lower_wq, io->then);
+		raftblk_lower_queue(io->then);
 	else
 		raftblk_io_hand_over(io);
 }
@@ -263,6 +269,9 @@ static void tell_replica(struct raftblk_volume *vol, struct raftblk_io *io)
 	case RAFTBLK_IO_CHUNK_SERVE:
 		raftblk_chunk_serve_ended(vol, chunk_op(io));
 		break;
+	case RAFTBLK_IO_CHUNK_HASH:
+		raftblk_chunk_hash_ended(vol, chunk_op(io));
+		break;
 	case RAFTBLK_IO_REPAIR_LOOK:
 		raftblk_replica_repair_looked(rep, raftblk_now(), chunk_op(io)->what.id,
 					      chunk_op(io)->bad);
@@ -371,6 +380,7 @@ static int lower_alloc(struct raftblk_lower *lower)
 {
 	int i;
 
+	raftblk_grow_init(lower);
 	INIT_LIST_HEAD(&lower->log_free);
 	INIT_LIST_HEAD(&lower->load_free);
 	INIT_LIST_HEAD(&lower->load_starved);

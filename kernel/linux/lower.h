@@ -36,6 +36,7 @@ enum raftblk_io_kind {
 	RAFTBLK_IO_CHUNK_READ,
 	RAFTBLK_IO_CHUNK_WRITE,
 	RAFTBLK_IO_CHUNK_SERVE,
+	RAFTBLK_IO_CHUNK_HASH,
 	RAFTBLK_IO_REPAIR_LOOK,
 	RAFTBLK_IO_REPAIR_WRITE,
 	RAFTBLK_IO_KINDS,
@@ -102,8 +103,15 @@ void raftblk_lower_vmap_write(struct raftblk_volume *vol, u32 block);
 void raftblk_lower_chunk_read(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_chunk_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_chunk_serve(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+void raftblk_lower_chunk_hash(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_repair_look(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
 void raftblk_lower_repair_write(struct raftblk_volume *vol, const struct raftblk_chunk_io *what);
+/* The device is asked how large it is now, and what is new zeroed; ends in
+ * raftblk_replica_grown().
+ */
+void raftblk_lower_grow(struct raftblk_volume *vol, u64 sectors, bool assume_zero);
+/* Tell the replica how far that is. */
+void raftblk_lower_grow_look(struct raftblk_volume *vol);
 /* @io: part of the request's own struct; with it the read ends in raftblk_blk_read_ended() */
 void raftblk_lower_read(struct raftblk_volume *vol, struct raftblk_req *req,
 			struct request *rq, struct raftblk_io *io);
@@ -116,6 +124,11 @@ bool raftblk_lower_retry(struct raftblk_volume *vol);
 
 /* Worker only: the member stops; those end with -ESHUTDOWN. */
 void raftblk_lower_give_up(struct raftblk_volume *vol);
+
+/* Any but the worker, which has been told to stop and still runs: wait until nothing is being
+ * made room for.
+ */
+void raftblk_lower_grow_stop(struct raftblk_volume *vol);
 
 /* Worker only: operations started and not told to the replica yet. */
 u32 raftblk_lower_inflight(struct raftblk_volume *vol);

@@ -133,13 +133,19 @@ static void chunk_read(struct raftblk_volume *vol, struct raftblk_chunk_op *op,
 	raftblk_io_end(&op->io);
 }
 
+/* Going down does not wait for a chunk to be hashed. */
+static bool is_alive(const struct raftblk_volume *vol)
+{
+	return !test_bit(RAFTBLK_VOL_STOPPED, &vol->flags);
+}
+
 static void hash_work(struct work_struct *work)
 {
 	struct raftblk_chunk_op *op = container_of(work, struct raftblk_chunk_op, work);
 	u32 i;
 
 	memset(op->hash, 0, sizeof(op->hash));
-	for (i = 0; i < nr_blocks(op) && !op->io.status; i++)
+	for (i = 0; i < nr_blocks(op) && !op->io.status && is_alive(op->io.vol); i++)
 		op->hash[i] = block_hash(op->io.vol, payload_at(op->payload, i * BLOCK_BYTES),
 					 block_bytes(op, i));
 	raftblk_io_hand_over(&op->io);
@@ -269,6 +275,7 @@ void raftblk_lower_chunk_serve(struct raftblk_volume *vol, const struct raftblk_
 	memset(&op->diff, 0, sizeof(op->diff));
 	memcpy(op->hash, what->hash, sizeof(op->hash));
 	op->payload = raftblk_payload_try_alloc(vol, what->nsect << SECTOR_SHIFT);
+	INIT_WORK(&op->work, compare_work);
 	if (op->payload)
 		chunk_read(vol, op, RAFTBLK_IO_CHUNK_SERVE);
 	else
@@ -281,6 +288,31 @@ void raftblk_chunk_serve_ended(struct raftblk_volume *vol, struct raftblk_chunk_
 	vol->stats.serve_bytes += op->diff.bytes;
 	raftblk_replica_chunk_served(&vol->replica, raftblk_now(), op->what.id, &op->diff,
 				     op->io.status);
+}
+
+/* ---- comparing all members ---- */
+
+/* In the place of a chunk that is served, which it is but for what is answered. */
+void raftblk_lower_chunk_hash(struct raftblk_volume *vol, const struct raftblk_chunk_io *what)
+{
+	struct raftblk_chunk_op *op = &vol->lower->serve[what->id];
+
+	op->what = *what;
+	op->payload = raftblk_payload_try_alloc(vol, what->nsect << SECTOR_SHIFT);
+	if (!op->payload) {
+		raftblk_replica_chunk_hashed(&vol->replica, raftblk_now(), what->id, -ENOMEM);
+		return;
+	}
+	INIT_WORK(&op->work, hash_work);
+	chunk_read(vol, op, RAFTBLK_IO_CHUNK_HASH);
+}
+
+void raftblk_chunk_hash_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
+{
+	raftblk_payload_put(op->payload);
+	op->payload = NULL;
+	memcpy(op->what.hash, op->hash, sizeof(op->hash));
+	raftblk_replica_chunk_hashed(&vol->replica, raftblk_now(), op->what.id, op->io.status);
 }
 
 /* ---- writing what was fetched ---- */
@@ -441,8 +473,6 @@ int raftblk_chunk_alloc(struct raftblk_lower *lower)
 	INIT_LIST_HEAD(&lower->chunk_starved);
 	for (i = 0; i < RAFTBLK_FETCH_SLOTS; i++)
 		INIT_WORK(&lower->fetch[i].work, hash_work);
-	for (i = 0; i < RAFTBLK_SERVE_SLOTS; i++)
-		INIT_WORK(&lower->serve[i].work, compare_work);
 	for (i = 0; i < RAFTBLK_REPAIR_SLOTS; i++) {
 		lower->repair[i].buf = kmalloc(BLOCK_BYTES, GFP_KERNEL);
 		if (!lower->repair[i].buf)

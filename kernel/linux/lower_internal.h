@@ -56,7 +56,7 @@ struct raftblk_map_io {
  * @work: hashing and comparing, which would take the worker too long
  * @what: the action
  * @payload: READ, SERVE: what was read
- * @hash: READ: found; SERVE: to compare with
+ * @hash: READ, HASH: found; SERVE: to compare with
  * @diff: SERVE: found
  * @by_pages: WRITE: zeros are written as such
  * @buf: REPAIR_LOOK: room for a block
@@ -76,6 +76,27 @@ struct raftblk_chunk_op {
 	void *buf;
 	u32 block;
 	u64 bad;
+};
+
+/**
+ * struct raftblk_grow_op - room being made for a larger data area
+ * @task: by which the worker gets it back
+ * @sectors: what the data area is to have
+ * @room: what there is room for so far, or could be; @work writes, the worker looks
+ * @version, @block: the version map of that size
+ * @busy: the worker's
+ */
+struct raftblk_grow_op {
+	struct raftblk_lower *lower;
+	struct work_struct work;
+	struct raftblk_task task;
+	u64 sectors;
+	u64 room;
+	bool assume_zero;
+	bool busy;
+	int status;
+	u64 *version;
+	struct raftblk_vmap_block *block;
 };
 
 /* A slot or a flush on its way: at most one of each kind. */
@@ -119,6 +140,7 @@ struct raftblk_lower {
 	struct raftblk_chunk_op fetch[RAFTBLK_FETCH_SLOTS];	/* by the action's id */
 	struct raftblk_chunk_op serve[RAFTBLK_SERVE_SLOTS];
 	struct raftblk_chunk_op repair[RAFTBLK_REPAIR_SLOTS];
+	struct raftblk_grow_op grow;
 	atomic_t inject[RAFTBLK_IO_KINDS];
 };
 
@@ -142,6 +164,8 @@ void raftblk_io_begin(struct raftblk_lower *lower, struct raftblk_io *io,
 		      enum raftblk_io_kind kind);
 /* False: a fault is to be injected; the status is set, submit nothing. */
 bool raftblk_io_admit(struct raftblk_lower *lower, struct raftblk_io *io);
+/* Work that may take long or block. */
+void raftblk_lower_queue(struct work_struct *work);
 /* Everything is submitted. */
 void raftblk_io_end(struct raftblk_io *io);
 /* Over: the worker may have it.  Any context; nothing of it may be touched afterwards. */
@@ -189,6 +213,10 @@ void raftblk_log_give_up(struct raftblk_volume *vol);
 bool raftblk_apply_goes_on(struct raftblk_volume *vol, struct raftblk_apply_io *aio);
 void raftblk_apply_ended(struct raftblk_volume *vol, struct raftblk_apply_io *aio);
 
+/* lower_grow.c */
+
+void raftblk_grow_init(struct raftblk_lower *lower);
+
 /* lower_chunk.c */
 
 int raftblk_chunk_alloc(struct raftblk_lower *lower);
@@ -196,6 +224,7 @@ void raftblk_chunk_free(struct raftblk_lower *lower);
 void raftblk_map_ended(struct raftblk_volume *vol, struct raftblk_map_io *mio);
 void raftblk_chunk_read_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
 void raftblk_chunk_serve_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
+void raftblk_chunk_hash_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
 /* The same in another way: started; false: ended. */
 bool raftblk_chunk_write_goes_on(struct raftblk_volume *vol, struct raftblk_chunk_op *op);
 /* The next block: started; false: all have been read. */

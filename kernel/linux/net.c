@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A volume's side of the network: start, stop, peers, the worker's rounds. */
 #include <crypto/hash.h>
-#include <linux/nsproxy.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <net/net_namespace.h>
@@ -49,7 +48,7 @@ static struct raftblk_net *net_alloc(struct raftblk_volume *vol)
 	}
 	kref_init(&net->kref);
 	net->vol = vol;
-	net->ns = get_net(current->nsproxy->net_ns);
+	net->ns = get_net(vol->ns);
 	INIT_LIST_HEAD(&net->in_listener);
 	raftblk_sockset_init(&net->guests);
 	init_waitqueue_head(&net->conns_gone);

@@ -108,14 +108,16 @@ int raftblk_net_join(struct raftblk_join *join, struct netlink_ext_ack *extack);
 
 /**
  * raftblk_change() - change membership or leadership, wherever the leader is
- * @c: TRANSFER, REMOVE or SET; kind, to, role, member.addr are looked at
- * @unheard: out: no leader has answered, and @extack says why
+ * @c: TRANSFER, REMOVE, SET or RESIZE; kind, to, role, member.addr, size, assume_zero are
+ *	looked at; out: who, room
+ * @timeout_ms: for all of it, whoever is asked meanwhile
+ * @told: out: @extack says why it failed
  *
  * Return: 0; the leader's answer, see struct raftblk_change; -EAGAIN: nobody leads; others.
- * Context: may sleep for some 20 s, killable; not from the worker.
+ * Context: may sleep, killable; not from the worker.
  */
-int raftblk_change(struct raftblk_volume *vol, const struct raftblk_change *c, u32 timeout_ms,
-		   struct netlink_ext_ack *extack, bool *unheard);
+int raftblk_change(struct raftblk_volume *vol, struct raftblk_change *c, u32 timeout_ms,
+		   struct netlink_ext_ack *extack, bool *told);
 
 int raftblk_net_init(void);
 void raftblk_net_exit(void);

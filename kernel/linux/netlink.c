@@ -7,8 +7,10 @@
  * Commands run in parallel.  None of them touches a replica: what belongs to
  * the worker is asked of the worker (raftblk_volume_call()).
  */
+#include <linux/in.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <net/ipv6.h>
 
 #include "net.h"
 #include "netlink.h"
@@ -50,7 +52,8 @@ static int refuse_going(struct genl_info *info, int err)
 	return err;
 }
 
-static struct sk_buff *reply_new(struct genl_info *info, size_t size, u8 cmd, void **hdr)
+struct sk_buff *raftblk_netlink_reply_new(struct genl_info *info, size_t size, u8 cmd,
+					  void **hdr)
 {
 	struct sk_buff *skb = genlmsg_new(size, GFP_KERNEL);
 
@@ -64,8 +67,7 @@ static struct sk_buff *reply_new(struct genl_info *info, size_t size, u8 cmd, vo
 	return skb;
 }
 
-/* Ends a reply that was filled with @err; consumes it. */
-static int reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err)
+int raftblk_netlink_reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err)
 {
 	if (err) {
 		nlmsg_free(skb);
@@ -144,6 +146,15 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 		return event_put_u64(skb, RAFTBLK_A_EVENT_INDEX, ev->b);
 	case RAFTBLK_EVENT_FAULT:
 		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a);
+	case RAFTBLK_EVENT_VERIFY_DIFFERS:
+		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_OFFSET, ev->b << 9) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_BYTES, ev->c << 9);
+	case RAFTBLK_EVENT_VERIFY_END:
+		return nla_put_s32(skb, RAFTBLK_A_EVENT_ERROR, ev->a) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_DIFFER, ev->b) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_MENDED, ev->c);
+	case RAFTBLK_EVENT_MENDED:
 	case RAFTBLK_EVENT_READ_REPAIRED:
 	case RAFTBLK_EVENT_REPAIR_FAILED:
 		return event_put_u64(skb, RAFTBLK_A_EVENT_OFFSET, ev->b << 9) ?:
@@ -151,6 +162,8 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 	case RAFTBLK_EVENT_BEHIND:
 	case RAFTBLK_EVENT_PROVEN:
 		return 0;
+	case RAFTBLK_EVENT_RESIZED:
+		return event_put_u64(skb, RAFTBLK_A_EVENT_SIZE, ev->b << 9);
 	}
 	return -EINVAL;
 }
@@ -171,6 +184,10 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_WAITS_FOR_DATA] = RAFTBLK_EVENT_KIND_WAITS_FOR_DATA,
 	[RAFTBLK_EVENT_READ_REPAIRED] = RAFTBLK_EVENT_KIND_READ_REPAIRED,
 	[RAFTBLK_EVENT_REPAIR_FAILED] = RAFTBLK_EVENT_KIND_REPAIR_FAILED,
+	[RAFTBLK_EVENT_VERIFY_DIFFERS] = RAFTBLK_EVENT_KIND_VERIFY_DIFFERS,
+	[RAFTBLK_EVENT_VERIFY_END] = RAFTBLK_EVENT_KIND_VERIFY_END,
+	[RAFTBLK_EVENT_MENDED] = RAFTBLK_EVENT_KIND_MENDED,
+	[RAFTBLK_EVENT_RESIZED] = RAFTBLK_EVENT_KIND_RESIZED,
 };
 
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)
@@ -204,7 +221,7 @@ int raftblk_nl_up_doit(struct sk_buff *req, struct genl_info *info)
 		return -EINVAL;
 	}
 	/* Before the volume is there: afterwards a failure would be a lie. */
-	skb = reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_UP, &hdr);
+	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_UP, &hdr);
 	if (!skb)
 		return -ENOMEM;
 	err = raftblk_volume_up(nla_data(info->attrs[RAFTBLK_A_VOLUME_PATH]), info->extack, &vol);
@@ -216,7 +233,7 @@ int raftblk_nl_up_doit(struct sk_buff *req, struct genl_info *info)
 	err = nla_put_string(skb, RAFTBLK_A_VOLUME_NAME, vol->super.name) ?:
 	      nla_put_u32(skb, RAFTBLK_A_VOLUME_MINOR, vol->minor);
 	raftblk_volume_put(vol);
-	return reply_send(skb, hdr, info, err);
+	return raftblk_netlink_reply_send(skb, hdr, info, err);
 }
 
 int raftblk_nl_down_doit(struct sk_buff *req, struct genl_info *info)
@@ -264,9 +281,10 @@ int raftblk_nl_get_doit(struct sk_buff *req, struct genl_info *info)
 
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
-	skb = reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_GET, &hdr);
+	skb = raftblk_netlink_reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_GET, &hdr);
 	if (skb)
-		err = reply_send(skb, hdr, info, refuse_going(info, put_state(vol, skb)));
+		err = raftblk_netlink_reply_send(skb, hdr, info,
+						 refuse_going(info, put_state(vol, skb)));
 	else
 		err = -ENOMEM;
 	raftblk_volume_put(vol);
@@ -332,12 +350,12 @@ int raftblk_nl_token_doit(struct sk_buff *req, struct genl_info *info)
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
 	s = &vol->super;
-	skb = reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_TOKEN, &hdr);
+	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_TOKEN, &hdr);
 	if (skb) {
 		err = nla_put_string(skb, RAFTBLK_A_VOLUME_NAME, s->name) ?:
 		      nla_put(skb, RAFTBLK_A_VOLUME_UUID, sizeof(s->uuid), s->uuid) ?:
 		      nla_put(skb, RAFTBLK_A_VOLUME_KEY, sizeof(s->key), s->key);
-		err = reply_send(skb, hdr, info, err);
+		err = raftblk_netlink_reply_send(skb, hdr, info, err);
 	}
 	raftblk_volume_put(vol);
 	return err;
@@ -412,7 +430,79 @@ int raftblk_nl_set_doit(struct sk_buff *req, struct genl_info *info)
 	return err ?: set.err;
 }
 
+/* Verify */
+
+/* What the worker is to do; see the specification. */
+struct verify_call {
+	bool stop;
+	bool repair;
+	int err;
+};
+
+static void verify_in_worker(struct raftblk_volume *vol, void *arg)
+{
+	struct verify_call *call = arg;
+
+	call->err = call->stop ? raftblk_replica_verify_stop(&vol->replica, raftblk_now()) :
+		    raftblk_replica_verify(&vol->replica, raftblk_now(), call->repair);
+}
+
+static void verify_refuse(struct genl_info *info, const struct verify_call *call)
+{
+	switch (call->err) {
+	case -EREMOTE:
+		GENL_SET_ERR_MSG(info, "this member does not lead; ask on the one that does, or hand leadership over first");
+		break;
+	case -EALREADY:
+		GENL_SET_ERR_MSG(info, "it is under way already");
+		break;
+	case -EBUSY:
+		GENL_SET_ERR_MSG(info, "a member is catching up; when it is complete, ask again");
+		break;
+	case -ENODEV:
+		GENL_SET_ERR_MSG(info, "there is no other member with data to compare with");
+		break;
+	case -ENOENT:
+		GENL_SET_ERR_MSG(info, "nothing is being compared");
+		break;
+	default:
+		GENL_SET_ERR_MSG(info, "this member keeps no version map, and cannot compare");
+	}
+}
+
+int raftblk_nl_verify_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct verify_call call = {
+		.stop = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_STOP]),
+		.repair = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_REPAIR]),
+	};
+	struct raftblk_volume *vol = raftblk_netlink_volume(info);
+	int err;
+
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = refuse_going(info, raftblk_volume_call(vol, verify_in_worker, &call));
+	raftblk_volume_put(vol);
+	if (!err && call.err)
+		verify_refuse(info, &call);
+	return err ?: call.err;
+}
+
 /* Joining */
+
+/* One that a single machine can have. */
+static bool address_is_unicast(const struct raftblk_addr *addr)
+{
+	struct in6_addr in6;
+	__be32 in;
+
+	if (addr->family == 4) {
+		memcpy(&in, addr->ip, sizeof(in));
+		return !ipv4_is_zeronet(in) && !ipv4_is_multicast(in) && !ipv4_is_lbcast(in);
+	}
+	memcpy(&in6, addr->ip, sizeof(in6));
+	return !ipv6_addr_any(&in6) && !ipv6_addr_is_multicast(&in6);
+}
 
 int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_addr *addr)
 {
@@ -433,6 +523,11 @@ int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_add
 	addr->family = nla_len(ip) == 4 ? 4 : 6;
 	memcpy(addr->ip, nla_data(ip), nla_len(ip));
 	addr->port = nla_get_u16(tb[RAFTBLK_A_ADDRESS_PORT]);
+	if (!address_is_unicast(addr)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, ip,
+				    "not the address of a machine: unspecified, multicast or broadcast");
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -528,7 +623,7 @@ static int join_and_reply(struct genl_info *info, struct raftblk_join *join,
 	if (err)
 		return err;
 	/* Before the cluster is asked: it would count a member that never heard of it. */
-	skb = reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_JOIN, &hdr);
+	skb = raftblk_netlink_reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_JOIN, &hdr);
 	if (!skb)
 		return -ENOMEM;
 	err = raftblk_net_join(join, info->extack);
@@ -540,7 +635,8 @@ static int join_and_reply(struct genl_info *info, struct raftblk_join *join,
 	/* For -EINTR netlink would send no answer at all. */
 	if (err == -EINTR)
 		err = -ECANCELED;
-	return reply_send(skb, hdr, info, err ?: join_put(skb, &join->resp, config));
+	return raftblk_netlink_reply_send(skb, hdr, info,
+					  err ?: join_put(skb, &join->resp, config));
 }
 
 int raftblk_nl_join_doit(struct sk_buff *req, struct genl_info *info)

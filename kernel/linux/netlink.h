@@ -24,6 +24,11 @@ void raftblk_netlink_exit(void);
  */
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev);
 
+/* A reply that is begun, NULL for lack of memory; and its end, filled with @err: consumes it. */
+struct sk_buff *raftblk_netlink_reply_new(struct genl_info *info, size_t size, u8 cmd,
+					  void **hdr);
+int raftblk_netlink_reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err);
+
 /* The volume a request names, with a reference; an ERR_PTR with extack set. */
 struct raftblk_volume *raftblk_netlink_volume(struct genl_info *info);
 

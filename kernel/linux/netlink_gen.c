@@ -43,6 +43,14 @@ static const struct nla_policy raftblk_set_nl_policy[RAFTBLK_A_VOLUME_RATE_MAX +
 	[RAFTBLK_A_VOLUME_RATE_MAX] = { .type = NLA_U64, },
 };
 
+/* RAFTBLK_CMD_VERIFY */
+static const struct nla_policy raftblk_verify_nl_policy[RAFTBLK_A_VOLUME_STOP + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
+	[RAFTBLK_A_VOLUME_REPAIR] = { .type = NLA_FLAG, },
+	[RAFTBLK_A_VOLUME_STOP] = { .type = NLA_FLAG, },
+};
+
 static const struct nla_policy raftblk_address_nl_policy[RAFTBLK_A_ADDRESS_PORT + 1] = {
 	[RAFTBLK_A_ADDRESS_IP] = NLA_POLICY_RANGE(NLA_BINARY, 4, 16),
 	[RAFTBLK_A_ADDRESS_PORT] = NLA_POLICY_MIN(NLA_U16, 1),
@@ -56,6 +64,14 @@ static const struct nla_policy raftblk_member_nl_policy[RAFTBLK_A_VOLUME_ADDRESS
 	[RAFTBLK_A_VOLUME_MEMBER_CHANGE] = NLA_POLICY_MAX(NLA_U32, 1),
 	[RAFTBLK_A_VOLUME_PART] = NLA_POLICY_MAX(NLA_U32, 1),
 	[RAFTBLK_A_VOLUME_ADDRESS] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
+};
+
+/* RAFTBLK_CMD_RESIZE */
+static const struct nla_policy raftblk_resize_nl_policy[RAFTBLK_A_VOLUME_ASSUME_ZERO + 1] = {
+	[RAFTBLK_A_VOLUME_NAME] = { .type = NLA_NUL_STRING, .len = 31, },
+	[RAFTBLK_A_VOLUME_MINOR] = { .type = NLA_U32, },
+	[RAFTBLK_A_VOLUME_SIZE] = { .type = NLA_U64, },
+	[RAFTBLK_A_VOLUME_ASSUME_ZERO] = { .type = NLA_FLAG, },
 };
 
 /* RAFTBLK_CMD_JOIN */
@@ -116,10 +132,24 @@ static const struct genl_ops raftblk_nl_ops[] = {
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{
+		.cmd		= RAFTBLK_CMD_VERIFY,
+		.doit		= raftblk_nl_verify_doit,
+		.policy		= raftblk_verify_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_STOP,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
 		.cmd		= RAFTBLK_CMD_MEMBER,
 		.doit		= raftblk_nl_member_doit,
 		.policy		= raftblk_member_nl_policy,
 		.maxattr	= RAFTBLK_A_VOLUME_ADDRESS,
+		.flags		= GENL_ADMIN_PERM,
+	},
+	{
+		.cmd		= RAFTBLK_CMD_RESIZE,
+		.doit		= raftblk_nl_resize_doit,
+		.policy		= raftblk_resize_nl_policy,
+		.maxattr	= RAFTBLK_A_VOLUME_ASSUME_ZERO,
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{
@@ -137,7 +167,10 @@ static const struct genl_multicast_group raftblk_nl_mcgrps[] = {
 
 /*
  * parallel_ops: coming up waits for the disk and joining for the network.  Under
- * the mutex of generic netlink every user of it in the system would wait along.
+ * the mutex of generic netlink every user of it in the system would wait along.  What
+ * stays locked, for readers, is the list of families: who adds or takes away one, and
+ * then everybody behind, waits for the longest of these commands, which is why each has
+ * a bound.
  */
 struct genl_family raftblk_nl_family __ro_after_init = {
 	.name		= RAFTBLK_FAMILY_NAME,

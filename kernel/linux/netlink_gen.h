@@ -16,7 +16,9 @@ int raftblk_nl_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int raftblk_nl_token_doit(struct sk_buff *skb, struct genl_info *info);
 int raftblk_nl_transfer_doit(struct sk_buff *skb, struct genl_info *info);
 int raftblk_nl_set_doit(struct sk_buff *skb, struct genl_info *info);
+int raftblk_nl_verify_doit(struct sk_buff *skb, struct genl_info *info);
 int raftblk_nl_member_doit(struct sk_buff *skb, struct genl_info *info);
+int raftblk_nl_resize_doit(struct sk_buff *skb, struct genl_info *info);
 int raftblk_nl_join_doit(struct sk_buff *skb, struct genl_info *info);
 
 enum {

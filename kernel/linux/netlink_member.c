@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Netlink: leadership and membership. */
+/* Netlink: leadership, membership, and the size of the volume. */
+#include <linux/blkdev.h>
+
 #include "net.h"
 #include "netlink.h"
 #include "netlink_gen.h"
@@ -21,6 +23,8 @@ static const char *refusal(int err)
 		return "the member has stopped after an error";
 	case -ESHUTDOWN:
 		return "the volume is being taken down";
+	case -ENOMEM:
+		return "not enough memory";
 	case -EINTR:
 		return "interrupted; it may come about all the same";
 	default:
@@ -70,14 +74,18 @@ static const char *member_refusal(int err)
 	}
 }
 
-static int change(struct raftblk_volume *vol, const struct raftblk_change *c,
-		  struct genl_info *info, const char *(*why)(int err))
+static int change(struct genl_info *info, struct raftblk_change *c,
+		  const char *(*why)(int err))
 {
-	bool unheard;
+	struct raftblk_volume *vol = raftblk_netlink_volume(info);
+	bool told;
 	int err;
 
-	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &unheard);
-	if (err && !unheard)
+	if (IS_ERR(vol))
+		return PTR_ERR(vol);
+	err = raftblk_change(vol, c, CHANGE_TIMEOUT_MS, info->extack, &told);
+	raftblk_volume_put(vol);
+	if (err && !told && !c->who)
 		raftblk_extack(info->extack, why(err));
 	/* For -EINTR netlink would send no answer at all. */
 	return err == -EINTR ? -ECANCELED : err;
@@ -86,20 +94,13 @@ static int change(struct raftblk_volume *vol, const struct raftblk_change *c,
 int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_TRANSFER };
-	struct raftblk_volume *vol;
-	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, RAFTBLK_A_VOLUME_TO)) {
 		GENL_SET_ERR_MSG(info, "to which member? its node id is missing");
 		return -EINVAL;
 	}
-	vol = raftblk_netlink_volume(info);
-	if (IS_ERR(vol))
-		return PTR_ERR(vol);
 	c.to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
-	err = change(vol, &c, info, transfer_refusal);
-	raftblk_volume_put(vol);
-	return err;
+	return change(info, &c, transfer_refusal);
 }
 
 /* What is to be set: one thing at least. */
@@ -142,16 +143,81 @@ static int member_request(struct genl_info *info, struct raftblk_change *c)
 int raftblk_nl_member_doit(struct sk_buff *req, struct genl_info *info)
 {
 	struct raftblk_change c = {};
-	struct raftblk_volume *vol;
+	int err = member_request(info, &c);
+
+	return err ?: change(info, &c, member_refusal);
+}
+
+/* Size */
+
+/* What is not said of one member, see resize_reply(). */
+static const char *resize_refusal(int err)
+{
+	switch (err) {
+	case -EFBIG:
+		return "no volume can be as large as that";
+	case -EINVAL:
+		return "the size is no multiple of 4 KiB";
+	case -ERANGE:
+		return "the volume is larger than that, and cannot shrink: it would lose what lies behind the new end";
+	case -EINPROGRESS:
+		return "the volume is being resized to another size already";
+	case -ETIMEDOUT:
+		return "no majority agreed in time; it may still come about, 'raftblk status' shows it";
+	default:
+		return refusal(err) ?: "the volume could not be resized";
+	}
+}
+
+static int resize_request(struct genl_info *info, struct raftblk_change *c)
+{
+	const struct nlattr *size = info->attrs[RAFTBLK_A_VOLUME_SIZE];
+
+	if (!size) {
+		GENL_SET_ERR_MSG(info, "to which size? it is missing");
+		return -EINVAL;
+	}
+	if (nla_get_u64(size) > S64_MAX) {
+		raftblk_extack(info->extack, resize_refusal(-EFBIG));
+		return -EFBIG;
+	}
+	if (nla_get_u64(size) & (SECTOR_SIZE - 1)) {
+		raftblk_extack(info->extack, resize_refusal(-EINVAL));
+		return -EINVAL;
+	}
+	c->size = nla_get_u64(size) >> SECTOR_SHIFT;
+	c->assume_zero = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_ASSUME_ZERO]);
+	return 0;
+}
+
+/* Where one member is the reason the answer says which, and what room it has. */
+static int resize_reply(struct sk_buff *skb, const struct raftblk_change *c, int err)
+{
+	if (!err)
+		return nla_put_u64_64bit(skb, RAFTBLK_A_VOLUME_SIZE, c->size << SECTOR_SHIFT,
+					 RAFTBLK_A_VOLUME_PAD);
+	return nla_put_s32(skb, RAFTBLK_A_VOLUME_RESIZE_ERROR, err) ?:
+	       nla_put_u32(skb, RAFTBLK_A_VOLUME_RESIZE_MEMBER, c->who) ?:
+	       nla_put_u64_64bit(skb, RAFTBLK_A_VOLUME_RESIZE_ROOM, c->room << SECTOR_SHIFT,
+				 RAFTBLK_A_VOLUME_PAD);
+}
+
+int raftblk_nl_resize_doit(struct sk_buff *req, struct genl_info *info)
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_RESIZE };
+	struct sk_buff *skb;
+	void *hdr;
 	int err;
 
-	err = member_request(info, &c);
+	err = resize_request(info, &c);
 	if (err)
 		return err;
-	vol = raftblk_netlink_volume(info);
-	if (IS_ERR(vol))
-		return PTR_ERR(vol);
-	err = change(vol, &c, info, member_refusal);
-	raftblk_volume_put(vol);
-	return err;
+	/* Before it is done: afterwards a failure would be a lie. */
+	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_RESIZE, &hdr);
+	if (!skb)
+		return -ENOMEM;
+	err = change(info, &c, resize_refusal);
+	if (!err || c.who)
+		err = resize_reply(skb, &c, err);
+	return raftblk_netlink_reply_send(skb, hdr, info, err);
 }

@@ -28,7 +28,9 @@ static int put_u64(struct sk_buff *skb, int attr, u64 value)
 	/* PAD has the same number in every set. */
 	static_assert((int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_MEMBER_PAD &&
 		      (int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_STATS_PAD &&
-		      (int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_CATCHUP_PAD);
+		      (int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_CATCHUP_PAD &&
+		      (int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_VERIFY_PAD &&
+		      (int)RAFTBLK_A_VOLUME_PAD == (int)RAFTBLK_A_FINDING_PAD);
 
 	return nla_put_u64_64bit(skb, attr, value, RAFTBLK_A_VOLUME_PAD);
 }
@@ -56,13 +58,19 @@ int raftblk_netlink_put_member(struct sk_buff *skb, const struct raftblk_member 
 	return 0;
 }
 
-/* Payload of the entries above @match, or false if that cannot be told cheaply. */
+/* Payload of the entries above @match, or false if they are not here any more.  Of many, what
+ * they take in the ring, which is a little more.
+ */
 static bool lag_bytes(struct raftblk_log *log, u64 match, u64 *bytes)
 {
 	u64 index = match + 1;
 
-	if (index < log->first || log->last - match > LAG_WALK_MAX)
+	if (index < log->first)
 		return false;
+	if (log->last - match > LAG_WALK_MAX && index <= log->staged) {
+		*bytes = (log->tail_pos - raftblk_log_entry(log, index)->rec_pos) << 9;
+		return true;
+	}
 	for (*bytes = 0; index <= log->last; index++)
 		*bytes += raftblk_log_entry(log, index)->bytes;
 	return true;
@@ -82,7 +90,9 @@ static int put_progress(struct sk_buff *skb, struct raftblk_replica *rep, u32 sl
 	if (self)
 		match = rep->log.durable;
 	if (put_u64(skb, RAFTBLK_A_MEMBER_MATCH, match) ||
-	    put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match))
+	    put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match) ||
+	    put_u64(skb, RAFTBLK_A_MEMBER_LAG_TIME,
+		    div_u64(raft_lag_ns(&rep->raft, raftblk_now(), slot), RAFTBLK_NSEC_PER_MSEC)))
 		return -EMSGSIZE;
 	if (lag_bytes(&rep->log, match, &bytes) &&
 	    put_u64(skb, RAFTBLK_A_MEMBER_LAG_BYTES, bytes))
@@ -156,7 +166,7 @@ static int put_identity(struct sk_buff *skb, const struct raftblk_volume *vol)
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_MINOR, vol->minor) ||
 	    nla_put(skb, RAFTBLK_A_VOLUME_UUID, sizeof(s->uuid), s->uuid) ||
 	    nla_put_string(skb, RAFTBLK_A_VOLUME_PATH, vol->path) ||
-	    put_u64(skb, RAFTBLK_A_VOLUME_SIZE, rep->volume_sectors << 9) ||
+	    put_u64(skb, RAFTBLK_A_VOLUME_SIZE, rep->size << 9) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_BLOCK_SIZE, s->block_size) ||
 	    nla_put_u32(skb, RAFTBLK_A_VOLUME_NODE_ID, s->node_id) ||
 	    put_u64(skb, RAFTBLK_A_VOLUME_LOG_SIZE, s->ring_sectors << 9))
@@ -229,6 +239,49 @@ static int put_catchup(struct sk_buff *skb, const struct raftblk_replica *rep)
 	return 0;
 }
 
+static int put_finding(struct sk_buff *skb, const struct raftblk_verify_finding *f)
+{
+	struct nlattr *nest = nla_nest_start(skb, RAFTBLK_A_VERIFY_FINDING);
+
+	if (!nest || nla_put_u32(skb, RAFTBLK_A_FINDING_NODE_ID, f->node) ||
+	    put_u64(skb, RAFTBLK_A_FINDING_OFFSET, f->sector << 9) ||
+	    put_u64(skb, RAFTBLK_A_FINDING_BYTES, (u64)f->nsect << 9) ||
+	    nla_put_u8(skb, RAFTBLK_A_FINDING_MENDED, f->mended))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+/* Nothing where there was none since this member came up. */
+static int put_verify(struct sk_buff *skb, const struct raftblk_replica *rep)
+{
+	const struct raftblk_verify *v = &rep->verify;
+	struct raftblk_verify_progress p;
+	struct nlattr *nest;
+	u64 chunk;
+	u32 i;
+
+	raftblk_replica_verify_progress(rep, &p);
+	if (!p.running && !v->ctx)
+		return 0;
+	chunk = (u64)p.chunk_sectors << 9;
+	nest = nla_nest_start(skb, RAFTBLK_A_VOLUME_VERIFY);
+	if (!nest || nla_put_u8(skb, RAFTBLK_A_VERIFY_RUNNING, p.running) ||
+	    nla_put_s32(skb, RAFTBLK_A_VERIFY_STATUS, v->status) ||
+	    put_u64(skb, RAFTBLK_A_VERIFY_DONE, p.done * chunk) ||
+	    put_u64(skb, RAFTBLK_A_VERIFY_TOTAL, p.total * chunk) ||
+	    put_u64(skb, RAFTBLK_A_VERIFY_DIFFER, v->differ) ||
+	    put_u64(skb, RAFTBLK_A_VERIFY_MENDED, v->mended) ||
+	    put_u64(skb, RAFTBLK_A_VERIFY_SKIPPED, v->skipped * chunk) ||
+	    put_u64(skb, RAFTBLK_A_VERIFY_IN_PART, v->left_out * chunk))
+		return -EMSGSIZE;
+	for (i = 0; i < v->nr_findings; i++)
+		if (put_finding(skb, &v->finding[i]))
+			return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
 static int put_stats(struct sk_buff *skb, const struct raftblk_volume *vol)
 {
 	const struct raftblk_repairs *repair = &vol->replica.repair;
@@ -281,7 +334,7 @@ int raftblk_netlink_put_state(struct raftblk_volume *vol, struct sk_buff *skb)
 	u32 i;
 
 	if (put_identity(skb, vol) || put_consensus(skb, rep) || put_log(skb, rep) ||
-	    put_catchup(skb, rep) || put_stats(skb, vol))
+	    put_catchup(skb, rep) || put_verify(skb, rep) || put_stats(skb, vol))
 		return -EMSGSIZE;
 	for (i = 0; i < rep->raft.config.nr; i++) {
 		if (put_member(skb, vol, i))

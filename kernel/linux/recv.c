@@ -114,17 +114,8 @@ static bool rx_type_fits(const struct raftblk_conn *conn, u8 type)
 	if (raftblk_msg_is_data(&m))
 		return conn->role == RAFTBLK_CONN_DATA;
 	return conn->role == RAFTBLK_CONN_CONTROL &&
-	       (type < RAFTBLK_MSG_JOIN_REQ || raftblk_msg_is_catchup(type));
-}
-
-/*
- * Where a data operation may end at most: the member's data area, not the
- * volume's size, since an entry may belong behind a change of size that is not
- * applied here yet.  The replica checks against the size.
- */
-static u64 rx_max_sector(const struct raftblk_volume *vol)
-{
-	return vol->super.data_sectors ? vol->super.data_sectors : ~0ULL;
+	       (type < RAFTBLK_MSG_JOIN_REQ || raftblk_msg_is_catchup(type) ||
+		raftblk_msg_is_grow(type));
 }
 
 static void rx_deliver(struct raftblk_conn *conn)
@@ -202,7 +193,8 @@ static int rx_head(struct raftblk_conn *conn)
 		err = rx_fill(conn, need);
 		return err < 0 ? err : 0;
 	}
-	err = raftblk_wire_decode(h, h + 1, &rx->msg, rx->ent, rx_max_sector(conn->net->vol));
+	/* Not the volume's end: an entry may belong behind one that moves it. */
+	err = raftblk_wire_decode(h, h + 1, &rx->msg, rx->ent, RAFTBLK_SECTOR_MAX);
 	if (err)
 		return err;
 	rx->head += need;

@@ -2,8 +2,10 @@
 /* Volumes: bringing a member up, tearing it down, finding it. */
 #include <linux/blkdev.h>
 #include <linux/module.h>
+#include <linux/nsproxy.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
+#include <net/net_namespace.h>
 
 #include "blk.h"
 #include "debugfs.h"
@@ -32,6 +34,7 @@ static void volume_free_rcu(struct rcu_head *rcu)
 	if (vol->worker)
 		put_task_struct(vol->worker);
 	kfree(vol->disk);
+	put_net(vol->ns);
 	kfree(vol->path);
 	kvfree_sensitive(vol, sizeof(*vol));
 	if (atomic_dec_and_test(&raftblk_nr_objects))
@@ -83,6 +86,7 @@ static struct raftblk_volume *volume_alloc(const char *path)
 	}
 	atomic_inc(&raftblk_nr_objects);
 	kref_init(&vol->kref);
+	vol->ns = get_net(current->nsproxy->net_ns);
 	INIT_LIST_HEAD(&vol->link);
 	mutex_init(&vol->admin_lock);
 	init_llist_head(&vol->submitted);
@@ -272,6 +276,7 @@ static int go_public(struct raftblk_volume *vol, struct netlink_ext_ack *extack)
 err_worker:
 	set_bit(RAFTBLK_VOL_DYING, &vol->flags);
 	raftblk_worker_quiesce(vol);
+	raftblk_lower_grow_stop(vol);
 	raftblk_worker_stop(vol);
 err_net:
 	raftblk_net_stop(vol);
@@ -368,6 +373,7 @@ int raftblk_volume_up(const char *path, struct netlink_ext_ack *extack,
  *    new, and is given no messages.  The worker goes on ending what comes.
  * 3. del_gendisk() waits until no request is left.  From here on queue_rq is
  *    not called.  (Before 2 it would wait for ever on a frozen volume.)
+ *    Room that is being made for a larger volume is given up, and told to the worker.
  * 4. The worker ends when nothing is on its way to the lower device, so no bio
  *    of ours is left; it closes the inbox.  Nobody touches the replica now.
  * 5. net_stop: no socket callback and no work of the connections is left, and
@@ -381,6 +387,7 @@ static void volume_stop(struct raftblk_volume *vol)
 	raftblk_debugfs_remove(vol);
 	raftblk_worker_quiesce(vol);
 	raftblk_blk_remove(vol);
+	raftblk_lower_grow_stop(vol);
 	raftblk_worker_stop(vol);
 	raftblk_net_stop(vol);
 	raftblk_unload_replica(vol);

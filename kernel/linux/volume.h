@@ -95,8 +95,9 @@ struct raftblk_stats {
  * @admin_lock: held while the volume is brought up or torn down
  * @flags: RAFTBLK_VOL_*
  * @minor: N of /dev/raftblkN
- * @super: as read at start; does not change while the volume is up
+ * @super: as read at start; while the volume is up only data_sectors changes, by the worker
  * @super_copy: which copy of the superblock was read (for messages)
+ * @ns: network namespace of whoever brought it up, held
  * @path: the lower device, as given; for messages and status
  * @replica: the worker's
  * @vmap: the worker's; without arrays where the superblock has no place for a map
@@ -114,6 +115,7 @@ struct raftblk_stats {
  * @inbox_closed: the worker has gone; nothing is accepted any more
  * @state, @config: copies for readers, see raftblk_volume_state()
  * @config_settled: the worker's: @config is committed
+ * @parted: the worker's: this member was removed, and @net knows
  * @state_lock: protects both
  */
 struct raftblk_volume {
@@ -125,6 +127,7 @@ struct raftblk_volume {
 	u32 minor;
 	struct raftblk_super super;
 	u8 super_copy;
+	struct net *ns;
 	char *path;
 
 	struct raftblk_replica replica;
@@ -150,6 +153,7 @@ struct raftblk_volume {
 	struct raftblk_state state;
 	struct raftblk_config config;
 	bool config_settled;
+	bool parted;
 	struct dentry *debugfs;
 };
 

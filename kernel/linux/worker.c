@@ -224,9 +224,9 @@ static void publish_config(struct raftblk_volume *vol)
 
 	if (r->removed) {
 		/* Nobody is dialled or listened to any more. */
-		if (vol->config_settled)
+		if (!vol->parted)
 			raftblk_net_configure(vol, NULL, false);
-		vol->config_settled = false;
+		vol->parted = true;
 		return;
 	}
 	/* Only the worker writes vol->config, so it may look without the lock. */
@@ -253,7 +253,7 @@ static void publish_state(struct raftblk_volume *vol)
 		.durable = rep->log.durable,
 		.commit = rep->raft.commit,
 		.applied = rep->applied,
-		.volume_sectors = rep->volume_sectors,
+		.volume_sectors = rep->size,
 		.openers = rep->openers,
 		.log_usage = raftblk_log_usage(&rep->log),
 		.writer = raftblk_replica_is_writer(rep),
@@ -289,9 +289,27 @@ static void tell_repair(struct raftblk_volume *vol, const struct raftblk_pending
 	if (ev->type == RAFTBLK_EVENT_READ_REPAIRED)
 		vol_warn_ratelimited(vol, "sectors %llu to %llu of %s could not be read, and were written anew from another member\n",
 				     sector, sector + ev->a - 1, vol->path);
+	else if (ev->type == RAFTBLK_EVENT_MENDED)
+		vol_warn_ratelimited(vol, "sectors %llu to %llu of %s were other than on a majority, and were written anew\n",
+				     sector, sector + ev->a - 1, vol->path);
 	else
 		vol_err_ratelimited(vol, "sectors %llu to %llu of %s cannot be read, and could not be repaired\n",
 				    sector, sector + ev->a - 1, vol->path);
+}
+
+static void tell_verify(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)
+{
+	if (ev->type == RAFTBLK_EVENT_VERIFY_END && !ev->a)
+		vol_info(vol, "all members were compared: %llu blocks differed, %llu were mended\n",
+			 ev->b, ev->c);
+	else if (ev->type == RAFTBLK_EVENT_VERIFY_END)
+		vol_info(vol, "comparing all members ended early: error %lld\n", -ev->a);
+	else if (ev->a)
+		vol_warn_ratelimited(vol, "node %lld has sectors %llu to %llu of the volume otherwise than the others\n",
+				     ev->a, ev->b, ev->b + ev->c - 1);
+	else
+		vol_warn_ratelimited(vol, "members have sectors %llu to %llu of the volume differently, and no majority has the same\n",
+				     ev->b, ev->b + ev->c - 1);
 }
 
 static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *act)
@@ -300,6 +318,7 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		.type = act->event.type,
 		.a = act->event.a,
 		.b = act->event.b,
+		.c = act->event.c,
 	};
 
 	/* Whoever acts on the event sees the state it speaks of. */
@@ -338,7 +357,12 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		break;
 	case RAFTBLK_EVENT_READ_REPAIRED:
 	case RAFTBLK_EVENT_REPAIR_FAILED:
+	case RAFTBLK_EVENT_MENDED:
 		tell_repair(vol, &ev);
+		break;
+	case RAFTBLK_EVENT_VERIFY_DIFFERS:
+	case RAFTBLK_EVENT_VERIFY_END:
+		tell_verify(vol, &ev);
 		break;
 	case RAFTBLK_EVENT_FAULT:
 		vol_err(vol, "the member has stopped: error %lld\n", -ev.a);
@@ -352,7 +376,10 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 		break;
 	case RAFTBLK_EVENT_REMOVED:
 		vol_warn(vol, "this member was removed from the volume\n");
-		raftblk_net_configure(vol, NULL, false);
+		publish_config(vol);
+		break;
+	case RAFTBLK_EVENT_RESIZED:
+		raftblk_blk_resized(vol, ev.b);
 		break;
 	default:
 		break;
@@ -416,11 +443,17 @@ static void carry_out(struct raftblk_volume *vol, struct raftblk_action *act)
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		raftblk_lower_chunk_serve(vol, &act->io);
 		break;
+	case RAFTBLK_ACT_CHUNK_HASH:
+		raftblk_lower_chunk_hash(vol, &act->io);
+		break;
 	case RAFTBLK_ACT_REPAIR_LOOK:
 		raftblk_lower_repair_look(vol, &act->io);
 		break;
 	case RAFTBLK_ACT_REPAIR_WRITE:
 		raftblk_lower_repair_write(vol, &act->io);
+		break;
+	case RAFTBLK_ACT_GROW:
+		raftblk_lower_grow(vol, act->grow.sectors, act->grow.assume_zero);
 		break;
 	}
 }
@@ -482,6 +515,7 @@ static bool worker_round(struct raftblk_volume *vol)
 		raftblk_replica_removed(&vol->replica, raftblk_now());
 	run_tasks(vol, false);
 	take_ended(vol);
+	raftblk_lower_grow_look(vol);
 	raftblk_blk_take(vol);
 	if (!test_bit(RAFTBLK_VOL_STOPPED, &vol->flags)) {
 		more = raftblk_net_work(vol);
@@ -503,7 +537,7 @@ static long worker_timeout(struct raftblk_volume *vol)
 	if (atomic_read(&vol->pool.starved))
 		deadline = min(deadline, now + STARVED_RETRY_NS);
 	/* Who has no leader asks around now and then, whatever the replica waits for. */
-	if (!vol->replica.raft.removed && !raftblk_net_has_leader(vol))
+	if (!vol->replica.raft.removed && !vol->replica.fault && !raftblk_net_has_leader(vol))
 		deadline = min(deadline, now + RAFTBLK_NSEC_PER_SEC);
 	if (deadline <= now)
 		return 1;

@@ -109,6 +109,14 @@ enum raftblk_part {
  *	what another member has (offset, bytes).
  * @RAFTBLK_EVENT_KIND_REPAIR_FAILED: Blocks that cannot be read could not be written, or
  *	no other member has them (offset, bytes).
+ * @RAFTBLK_EVENT_KIND_VERIFY_DIFFERS: On the leader, a member has something else than the
+ *	others (node-id, 0 if there is no majority; offset, bytes).
+ * @RAFTBLK_EVENT_KIND_VERIFY_END: On the leader, comparing all members is over (error,
+ *	differ, mended).
+ * @RAFTBLK_EVENT_KIND_MENDED: Blocks here were other than those of a majority, and were
+ *	written anew (offset, bytes).
+ * @RAFTBLK_EVENT_KIND_RESIZED: The volume has another size, and its block device here
+ *	(size).
  */
 enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_UP = 0,
@@ -128,6 +136,10 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_WAITS_FOR_DATA = 14,
 	RAFTBLK_EVENT_KIND_READ_REPAIRED = 15,
 	RAFTBLK_EVENT_KIND_REPAIR_FAILED = 16,
+	RAFTBLK_EVENT_KIND_VERIFY_DIFFERS = 17,
+	RAFTBLK_EVENT_KIND_VERIFY_END = 18,
+	RAFTBLK_EVENT_KIND_MENDED = 19,
+	RAFTBLK_EVENT_KIND_RESIZED = 20,
 };
 
 /**
@@ -198,6 +210,18 @@ enum raftblk_event_kind {
  * @RAFTBLK_A_VOLUME_WAITS_FOR_DATA: 1 if a witness leads, to no avail: this member is that
  *	witness, or one with data that lacks what the witness no longer has. I/O waits for
  *	another member with data. (u8)
+ * @RAFTBLK_A_VOLUME_REPAIR: Mend what differs from a majority. (flag)
+ * @RAFTBLK_A_VOLUME_STOP: End it. (flag)
+ * @RAFTBLK_A_VOLUME_VERIFY: Only where all members were compared since this one came up.
+ *	Nest of RAFTBLK_A_VERIFY_*. (nest)
+ * @RAFTBLK_A_VOLUME_ASSUME_ZERO: What the lower devices have behind the data area holds
+ *	zeros already. (flag)
+ * @RAFTBLK_A_VOLUME_RESIZE_ERROR: Why resize-member keeps the volume from growing;
+ *	negative errno. ENOSPC, its device is too small; EHOSTDOWN, it is away; ESTALE, it is
+ *	catching up; ETIMEDOUT, it is making room, and is to be asked again. (s32)
+ * @RAFTBLK_A_VOLUME_RESIZE_MEMBER: Node id of that member. (u32)
+ * @RAFTBLK_A_VOLUME_RESIZE_ROOM: Size that it has, or with ENOSPC could have, room for.
+ *	(u64)
  */
 enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_PAD = 1,
@@ -244,9 +268,69 @@ enum raftblk_a_volume {
 	RAFTBLK_A_VOLUME_ADDRESS,
 	RAFTBLK_A_VOLUME_REMOVED,
 	RAFTBLK_A_VOLUME_WAITS_FOR_DATA,
+	RAFTBLK_A_VOLUME_REPAIR,
+	RAFTBLK_A_VOLUME_STOP,
+	RAFTBLK_A_VOLUME_VERIFY,
+	RAFTBLK_A_VOLUME_ASSUME_ZERO,
+	RAFTBLK_A_VOLUME_RESIZE_ERROR,
+	RAFTBLK_A_VOLUME_RESIZE_MEMBER,
+	RAFTBLK_A_VOLUME_RESIZE_ROOM,
 
 	__RAFTBLK_A_VOLUME_MAX,
 	RAFTBLK_A_VOLUME_MAX = (__RAFTBLK_A_VOLUME_MAX - 1)
+};
+
+/**
+ * enum raftblk_a_verify - How comparing all members goes, or went; on the member that led.
+ * @RAFTBLK_A_VERIFY_PAD: for alignment
+ * @RAFTBLK_A_VERIFY_RUNNING: 1 while it is under way. (u8)
+ * @RAFTBLK_A_VERIFY_STATUS: How it ended; 0 if all was compared, ECANCELED if it was
+ *	stopped, EREMOTE if leadership moved (negative). (s32)
+ * @RAFTBLK_A_VERIFY_DONE: Bytes of the volume that it has gone through. (u64)
+ * @RAFTBLK_A_VERIFY_TOTAL: Bytes of the volume. (u64)
+ * @RAFTBLK_A_VERIFY_DIFFER: Blocks of 4 KiB that a member has otherwise than the others.
+ *	(u64)
+ * @RAFTBLK_A_VERIFY_MENDED: Of these, blocks that were mended and are the same now. (u64)
+ * @RAFTBLK_A_VERIFY_SKIPPED: Bytes that could not be compared, because they were written
+ *	to all the time or could not be read. (u64)
+ * @RAFTBLK_A_VERIFY_IN_PART: Bytes that were compared without a member that could not be
+ *	reached. (u64)
+ * @RAFTBLK_A_VERIFY_FINDING: What differs; the first 64 ranges. Nest of
+ *	RAFTBLK_A_FINDING_*. (nest)
+ */
+enum raftblk_a_verify {
+	RAFTBLK_A_VERIFY_PAD = 1,
+	RAFTBLK_A_VERIFY_RUNNING,
+	RAFTBLK_A_VERIFY_STATUS,
+	RAFTBLK_A_VERIFY_DONE,
+	RAFTBLK_A_VERIFY_TOTAL,
+	RAFTBLK_A_VERIFY_DIFFER,
+	RAFTBLK_A_VERIFY_MENDED,
+	RAFTBLK_A_VERIFY_SKIPPED,
+	RAFTBLK_A_VERIFY_IN_PART,
+	RAFTBLK_A_VERIFY_FINDING,
+
+	__RAFTBLK_A_VERIFY_MAX,
+	RAFTBLK_A_VERIFY_MAX = (__RAFTBLK_A_VERIFY_MAX - 1)
+};
+
+/**
+ * enum raftblk_a_finding - A range that one member has otherwise than the others.
+ * @RAFTBLK_A_FINDING_PAD: for alignment
+ * @RAFTBLK_A_FINDING_NODE_ID: Who; 0 if there is no majority that has the same. (u32)
+ * @RAFTBLK_A_FINDING_OFFSET: In the volume. (u64)
+ * @RAFTBLK_A_FINDING_BYTES: (u64)
+ * @RAFTBLK_A_FINDING_MENDED: 1 if it is the same now. (u8)
+ */
+enum raftblk_a_finding {
+	RAFTBLK_A_FINDING_PAD = 1,
+	RAFTBLK_A_FINDING_NODE_ID,
+	RAFTBLK_A_FINDING_OFFSET,
+	RAFTBLK_A_FINDING_BYTES,
+	RAFTBLK_A_FINDING_MENDED,
+
+	__RAFTBLK_A_FINDING_MAX,
+	RAFTBLK_A_FINDING_MAX = (__RAFTBLK_A_FINDING_MAX - 1)
 };
 
 /**
@@ -313,6 +397,8 @@ enum raftblk_a_address {
  *	not count for commits. (u8)
  * @RAFTBLK_A_MEMBER_REPLACES: Node id of the member whose place it takes as soon as it has
  *	caught up. (u32)
+ * @RAFTBLK_A_MEMBER_LAG_TIME: Leader only; age of the oldest entry it has still to
+ *	confirm, in ms. (u64)
  */
 enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_PAD = 1,
@@ -336,6 +422,7 @@ enum raftblk_a_member {
 	RAFTBLK_A_MEMBER_LAST_ERROR,
 	RAFTBLK_A_MEMBER_INCOMPLETE,
 	RAFTBLK_A_MEMBER_REPLACES,
+	RAFTBLK_A_MEMBER_LAG_TIME,
 
 	__RAFTBLK_A_MEMBER_MAX,
 	RAFTBLK_A_MEMBER_MAX = (__RAFTBLK_A_MEMBER_MAX - 1)
@@ -465,6 +552,9 @@ enum raftblk_a_join {
  * @RAFTBLK_A_EVENT_ERROR: (s32)
  * @RAFTBLK_A_EVENT_OFFSET: Where in the volume, in bytes. (u64)
  * @RAFTBLK_A_EVENT_BYTES: (u64)
+ * @RAFTBLK_A_EVENT_DIFFER: Blocks of 4 KiB. (u64)
+ * @RAFTBLK_A_EVENT_MENDED: Of these. (u64)
+ * @RAFTBLK_A_EVENT_SIZE: Size of the volume. (u64)
  */
 enum raftblk_a_event {
 	RAFTBLK_A_EVENT_PAD = 1,
@@ -479,6 +569,9 @@ enum raftblk_a_event {
 	RAFTBLK_A_EVENT_ERROR,
 	RAFTBLK_A_EVENT_OFFSET,
 	RAFTBLK_A_EVENT_BYTES,
+	RAFTBLK_A_EVENT_DIFFER,
+	RAFTBLK_A_EVENT_MENDED,
+	RAFTBLK_A_EVENT_SIZE,
 
 	__RAFTBLK_A_EVENT_MAX,
 	RAFTBLK_A_EVENT_MAX = (__RAFTBLK_A_EVENT_MAX - 1)
@@ -494,24 +587,31 @@ enum raftblk_a_event {
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
  *	log-size, log-usage, proof, fault, behind, io-timeout, rate-min, rate-max, quorum-reads,
- *	config-index, stats, member, extent-size, catchup, removed, waits-for-data. Also as a
- *	dump.
+ *	config-index, stats, member, extent-size, catchup, removed, waits-for-data, verify. Also
+ *	as a dump.
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.
  *	Any member can be asked. In: name, minor, to. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_SET: Tune a volume, on this member and until it is taken down. In: name,
  *	minor, io-timeout, quorum-reads, rate-min, rate-max. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_VERIFY: Begin to compare the data of all members, or stop that; on the
+ *	leader. Answered at once, the state tells how far it is. In: name, minor, repair, stop.
+ *	Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_MEMBER: Change the membership; answered when the change is committed and
  *	over. Any member can be asked; one that does not lead asks the leader. In: name, minor,
  *	member-change, to, part, address. Needs CAP_NET_ADMIN.
+ * @RAFTBLK_CMD_RESIZE: Make the volume larger, when every member has made room for it;
+ *	answered when it is. Otherwise the answer says which member keeps it from growing. Any
+ *	member can be asked; one that does not lead asks the leader. In: name, minor, size,
+ *	assume-zero. Out: size, resize-error, resize-member, resize-room. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
  *	voter or a witness by itself, or stays one. Nothing is written here: the caller formats
  *	the disk with what the answer says and brings it up. In: remote, local, uuid, key,
  *	incarnation, learner, replaces, look, witness. Out: name, uuid, node-id, block-size,
  *	size, log-size, extent-size, next-id, member. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
- *	node-id, role, term, token, index, error, offset, bytes.
+ *	node-id, role, term, token, index, error, offset, bytes, differ, mended, size.
  */
 enum raftblk_cmd {
 	RAFTBLK_CMD_UP = 1,
@@ -520,7 +620,9 @@ enum raftblk_cmd {
 	RAFTBLK_CMD_TOKEN,
 	RAFTBLK_CMD_TRANSFER,
 	RAFTBLK_CMD_SET,
+	RAFTBLK_CMD_VERIFY,
 	RAFTBLK_CMD_MEMBER,
+	RAFTBLK_CMD_RESIZE,
 	RAFTBLK_CMD_JOIN,
 	RAFTBLK_CMD_EVENT,
 

@@ -18,6 +18,8 @@ must set_low memory_backed 1
 must set_low power 1
 dev=/dev/nullb0
 
+fails "a volume with smaller blocks" "has sectors of 4096 bytes" \
+	raftblk create vol "$dev" --addr 127.0.0.1 --block-size 512
 create vol "$dev" --block-size 4096 --log-size 8M --size 16M
 is "sectors of the device" "$(cat "/sys/block/${dev#/dev/}/queue/logical_block_size")" 4096
 is "and of the volume" "$(queue logical_block_size)" 4096

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A witness: comes up and goes down, is let in, and nobody opens it.
 # klog: ^raftblk\d \(vol0\): this member is a witness and has no data; open the device on another member$
+# klog: ^/dev/raftblk\d: Can't open blockdev$
 . ./lib.sh
 
 says() { "$@" | grep -q "$_says"; }
@@ -13,7 +14,7 @@ up /dev/vdb vol0
 is "it has a device, of no size" "$(size)" 0
 fails "open for writing" "Operation not permitted" dd if=/dev/zero "of=$BD" count=1 conv=notrunc
 fails "open for reading" "Operation not permitted" dd "if=$BD" of=/dev/null count=1
-fails "mounting" "" mount "$BD" /mnt
+fails "mounting" "" mount -t ext4 "$BD" /mnt
 _says='a witness: it votes and keeps the log, and has no data'
 check "status says what it is" says raftblk status vol0
 _says='No majority answers'

@@ -89,6 +89,7 @@ void check_reset(void)
 	nr_committed = 0;
 	owner_token = 0;
 	owner_node = 0;
+	grow_reset();
 	memset(has_left, 0, sizeof(has_left));
 	memset(replaced, 0, sizeof(replaced));
 	if (leader_of)
@@ -392,6 +393,7 @@ static void commit_first(struct node *n, u64 index)
 	committed[index] = (struct committed){ r, n->rep.raft.term };
 	nr_committed = index;
 	commit_owner(n, index, &r->e);
+	grow_commit(index, &r->e);
 	if (r->e.op == RAFTBLK_OP_CONFIG)
 		commit_config(n, index);
 	if (r->e.op == RAFTBLK_OP_WRITE || r->e.op == RAFTBLK_OP_ZERO ||
@@ -540,6 +542,7 @@ void check_node(struct node *n)
 	if (log->last != n->sh_last || n->sh_term[log->last] != raftblk_log_term(log, log->last))
 		check_log(n, false);
 	check_commit(n);
+	grow_check(n);
 	check_role(n);
 	check_writer(n);
 	/* another may come to lie at the index of one that was cut */
@@ -645,7 +648,7 @@ void check_vmap(const struct node *n, bool exact)
 void check_caught_up(const struct node *n)
 {
 	const u8 *data = n->disk.data + n->super.data_start * SECTOR;
-	u64 *want = calloc(sim.set.volume_sectors, sizeof(*want));
+	u64 *want = calloc(sim.set.volume_max, sizeof(*want));
 	u8 sector[SECTOR];
 	u64 i, s;
 
@@ -661,7 +664,7 @@ void check_caught_up(const struct node *n)
 		     s < r->e.sector + r->e.nsect; s++)
 			want[s] = i > n->rep.applied ? NEVER : r->id;
 	}
-	for (s = 0; s < sim.set.volume_sectors; s++) {
+	for (s = 0; s < n->rep.volume_sectors; s++) {
 		if (want[s] == NEVER)
 			continue;
 		memset(sector, 0, sizeof(sector));

@@ -56,6 +56,35 @@ static void was_read(struct disk_op *op)
 	node_run(n);
 }
 
+static void was_hashed(struct disk_op *op)
+{
+	struct node *n = op->node;
+	u64 *hash = op->ptr;
+	u32 id = op->a;
+	u32 i;
+
+	memset(hash, 0, RAFTBLK_CHUNK_BLOCKS * sizeof(*hash));
+	for (i = 0; i < nr_blocks(op->b); i++)
+		hash[i] = block_hash(op->buf + i * BLOCK_BYTES, block_bytes(op->b, i));
+	io_end(op);
+	raftblk_replica_chunk_hashed(&n->rep, node_now(n), id, chance(5) ? -ENOMEM : 0);
+	node_run(n);
+}
+
+void chunk_hash(struct node *n, const struct raftblk_chunk_io *io)
+{
+	struct disk_op *op = io_new(n, DISK_READ, io->nsect * SECTOR, was_hashed);
+
+	COUNT(hashes);
+	if (n->rep.raft.incomplete || n->incomplete)
+		LOST("node %u: compares chunks and is incomplete", n->id);
+	op->a = io->id;
+	op->b = io->nsect;
+	op->ptr = io->hash;
+	disk_add(op, n->super.data_start + io->sector, io->nsect, 0);
+	disk_submit(op);
+}
+
 void chunk_read(struct node *n, const struct raftblk_chunk_io *io)
 {
 	struct disk_op *op = io_new(n, DISK_READ, io->nsect * SECTOR, was_read);
@@ -166,7 +195,7 @@ static void was_repaired(struct disk_op *op)
 /* Now and then the disk does not take it: it says so, and the blocks stay lost. */
 void repair_write(struct node *n, const struct raftblk_chunk_io *io)
 {
-	bool takes = !chance(100);
+	bool takes = !sim.set.lse || !chance(100);
 	struct disk_op *op = io_new(n, takes ? DISK_WRITE : DISK_READ, io->nsect * SECTOR,
 				    was_repaired);
 

@@ -313,6 +313,40 @@ void client_remove(struct node *at, u32 id)
 	ask_change(at, w);
 }
 
+void client_resize(struct node *at, u64 sectors)
+{
+	struct wait *w = wait_new(at);
+
+	trace("node %u: is asked for a volume of %llu sectors", at->id, (unsigned long long)sectors);
+	w->change.kind = RAFTBLK_CHANGE_RESIZE;
+	w->change.size = sectors;
+	ask_change(at, w);
+}
+
+static void resized(struct node *n, const struct raftblk_change *c)
+{
+	switch (c->status) {
+	case 0:
+		COUNT(resizes);
+		if (n->rep.size < c->size)
+			LOST("node %u: says that the volume has %llu sectors, it has %llu", n->id,
+			     (unsigned long long)c->size, (unsigned long long)n->rep.size);
+		break;
+	case -ENOSPC:
+		COUNT(resize_small);
+		break;
+	case -EHOSTDOWN:
+		COUNT(resize_away);
+		break;
+	case -ESTALE:
+		COUNT(resize_behind);
+		break;
+	case -ERANGE:
+		COUNT(resize_shrinks);
+		break;
+	}
+}
+
 /* The joiner's disk is formatted with what the leader answered, through the disk format. */
 static void joined(struct node *at, struct wait *w)
 {
@@ -335,7 +369,7 @@ static void joined(struct node *at, struct wait *w)
 		sim_fail("node %u: let %u join, but is not in the configuration",
 			 at->id, w->change.member.id);
 	config.index = known->index;
-	node_format(w->joiner, w->change.member.id, &config);
+	node_format(w->joiner, w->change.member.id, &config, at->rep.size);
 	node_boot(w->joiner);
 }
 
@@ -347,6 +381,8 @@ void client_changed(struct node *n, struct raftblk_change *c)
 	      c->leader, c->member.id);
 	if (c->kind == RAFTBLK_CHANGE_TRANSFER && !c->status)
 		COUNT(transfers);
+	if (c->kind == RAFTBLK_CHANGE_RESIZE)
+		resized(n, c);
 	if (c->kind == RAFTBLK_CHANGE_SET && !c->status) {
 		if (c->role == RAFTBLK_SET_VOTER)
 			COUNT(promotions);
@@ -392,17 +428,27 @@ static bool must_wait(struct node *n)
 		(log->last - low) * 100 > log->max_entries * 30) && !chance(5);
 }
 
-static void some_range(u64 *sector, u32 *nsect)
+static void some_range(const struct node *n, u64 *sector, u32 *nsect)
 {
 	u32 b = sim.set.block_sectors;
-	u64 blocks = sim.set.volume_sectors / b;
+	u64 blocks = n->rep.size / b;
 	u64 most = sim.set.max_req_sectors / b;
 	u64 len = chance(600) ? rnd_range(1, min(most, 3ULL)) : rnd_range(1, most);
 	u64 at = chance(500) ? rnd(min(blocks, 16ULL)) : rnd(blocks);
 
+	/* where it has grown, or will */
+	if (sim.set.resizes && chance(300))
+		at = blocks - rnd(min(blocks, 16ULL)) - 1;
+
 	at = min(at, blocks - len);
 	*sector = at * b;
 	*nsect = len * b;
+}
+
+/* Nobody reads where bits flip, before they are mended. */
+static bool may_read(u64 sector, u32 nsect)
+{
+	return !sim.set.verify || sim.final || sector + nsect <= sim.set.flip_from;
 }
 
 static void some_request(struct node *n, bool may_write)
@@ -410,10 +456,10 @@ static void some_request(struct node *n, bool may_write)
 	u64 sector;
 	u32 nsect;
 
-	some_range(&sector, &nsect);
-	if (!may_write || chance(300))
+	some_range(n, &sector, &nsect);
+	if ((!may_write || chance(300)) && may_read(sector, nsect))
 		client_read(n, sector, nsect);
-	else if (!must_wait(n))
+	else if (may_write && !must_wait(n))
 		client_write(n, chance(900) ? RAFTBLK_OP_WRITE : chance(500) ?
 			     RAFTBLK_OP_DISCARD : RAFTBLK_OP_ZERO, sector, nsect);
 }
@@ -440,8 +486,16 @@ static void client_tick(struct event *ev)
 	struct node *n = ev->node;
 
 	sim_post(rnd_range(1, 2 * sim.set.think), client_tick, n, NULL)->life = n->life;
-	if (n->stopping || sim.final)
+	if (n->stopping)
 		return;
+	if (sim.final) {
+		/* One that was behind hears only now that another one has the device. */
+		if (n->fenced && n->opens && !n->nr_ops) {
+			client_close(n);
+			node_run(n);
+		}
+		return;
+	}
 	if (n == favourite && check_has_left(n->id))
 		client_favour(&node[rnd(sim.set.nodes)]);
 	if (n->opens) {

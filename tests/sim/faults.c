@@ -8,7 +8,7 @@
 
 static struct node *joiner;		/* the next machine to become a member */
 
-static struct node *random_node(bool up)
+struct node *random_node(bool up)
 {
 	struct node *n;
 	u32 tries;
@@ -354,7 +354,7 @@ static void fault_away(void)
 	}
 }
 
-static struct node *the_leader(void)
+struct node *the_leader(void)
 {
 	struct node *m;
 
@@ -365,7 +365,7 @@ static struct node *the_leader(void)
 }
 
 /* Something happens while a member catches up, to it or to who helps it. */
-static void strike(struct event *ev)
+void fault_strike(struct event *ev)
 {
 	struct node *n = ev->arg;
 
@@ -415,7 +415,7 @@ void faults_catchup(struct node *n)
 	if (sim.set.end_early && n->rep.raft.incomplete && sim.now > sim.set.run_ns / 3)
 		end_now(n);
 	if (sim.set.away && chance(40))
-		sim_post(rnd(2 * sim.set.disk_max), strike, NULL, n);
+		sim_post(rnd(2 * sim.set.disk_max), fault_strike, NULL, n);
 }
 
 static void relay_change(struct event *ev)
@@ -613,7 +613,7 @@ static void role_try(struct event *ev)
 		client_set(at, node[rnd(sim.set.nodes)].id, chance(500));
 	node_run(at);
 	if (chance(150))
-		sim_post(rnd(4 * sim.set.disk_max), strike, NULL, chance(500) ? at : n);
+		sim_post(rnd(4 * sim.set.disk_max), fault_strike, NULL, chance(500) ? at : n);
 }
 
 /* ---- members leave, and machines come back as others ---- */
@@ -658,8 +658,111 @@ static void member_try(struct event *ev)
 		client_remove(at, some_member());
 	node_run(at);
 	if (chance(250))
-		sim_post(rnd(4 * sim.set.disk_max), strike, NULL,
+		sim_post(rnd(4 * sim.set.disk_max), fault_strike, NULL,
 			 chance(500) || !node_by_id(id) ? at : node_by_id(id));
+}
+
+/* ---- bits that flip without a word ---- */
+
+struct flip {
+	struct flip *next;
+	struct node *node;
+	u64 sector;
+	u32 byte;
+	u8 before, after;
+};
+
+static struct flip *flips;
+
+/* Each block on one member at most: a majority has it as it was. */
+static void flip_try(struct event *ev)
+{
+	struct node *n = &node[rnd(sim.set.nodes)];
+	u64 s = rnd_range(sim.set.flip_from, sim.set.volume_sectors - 1);
+	struct flip *f;
+	u8 *at;
+
+	(void)ev;
+	if (sim.healing)
+		return;
+	sim_post(rnd_range(1, 2 * sim.set.params.raft.election_ns), flip_try, NULL, NULL);
+	if (s / RAFTBLK_BLOCK_SECTORS % sim.set.nodes != n->slot)
+		return;
+	COUNT(flips);
+	trace("node %u: a bit of sector %llu flips", n->id, (unsigned long long)s);
+	f = calloc(1, sizeof(*f));
+	assert(f);
+	*f = (struct flip){ .next = flips, .node = n, .sector = s, .byte = rnd(SECTOR) };
+	flips = f;
+	s += n->super.data_start;
+	at = n->disk.data + s * SECTOR + f->byte;
+	f->before = *at;
+	f->after = *at ^ (1U << rnd(8));
+	*at = f->after;
+	n->disk.stable[s * SECTOR + f->byte] = f->after;
+}
+
+/* @id: 0: on any member */
+bool faults_flipped(u32 id, u64 sector, u64 nsect)
+{
+	const struct flip *f;
+
+	for (f = flips; f; f = f->next)
+		if ((!id || f->node->id == id) && f->sector / RAFTBLK_BLOCK_SECTORS >= sector / RAFTBLK_BLOCK_SECTORS &&
+		    f->sector < round_up(sector + nsect, RAFTBLK_BLOCK_SECTORS))
+			return true;
+	return false;
+}
+
+/* A member that catches up may take what is wrong from another one: not what is tested here. */
+void faults_unflip(void)
+{
+	struct flip *f;
+
+	for (f = flips; f; f = f->next) {
+		u64 at = (f->node->super.data_start + f->sector) * SECTOR + f->byte;
+
+		if (f->node->disk.data[at] == f->after)
+			f->node->disk.data[at] = f->before;
+		if (f->node->disk.stable[at] == f->after)
+			f->node->disk.stable[at] = f->before;
+	}
+}
+
+static void flips_forget(void)
+{
+	while (flips) {
+		struct flip *f = flips;
+
+		flips = f->next;
+		free(f);
+	}
+}
+
+void faults_verify(struct node *n, bool repair)
+{
+	int err = raftblk_replica_verify(&n->rep, node_now(n), repair);
+
+	if (!err)
+		COUNT(verifies);
+	trace("node %u: is asked to compare all members: %d", n->id, err);
+}
+
+static void verify_try(struct event *ev)
+{
+	struct node *at = chance(900) ? the_leader() : random_node(true);
+
+	(void)ev;
+	if (sim.healing)
+		return;
+	sim_post(rnd_range(1, 4 * sim.set.params.raft.election_ns), verify_try, NULL, NULL);
+	if (!at || at->paused || at->stopping)
+		return;
+	if (chance(50))
+		raftblk_replica_verify_stop(&at->rep, node_now(at));
+	else
+		faults_verify(at, chance(700));
+	node_run(at);
 }
 
 /* ---- blocks that cannot be read any more ---- */
@@ -703,8 +806,15 @@ void faults_start(void)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
 	if (sim.set.members)
 		sim_post(rnd(4 * sim.set.params.raft.election_ns), member_try, NULL, NULL);
+	flips_forget();
+	if (sim.set.verify) {
+		sim_post(rnd(sim.set.params.raft.election_ns), flip_try, NULL, NULL);
+		sim_post(rnd(4 * sim.set.params.raft.election_ns), verify_try, NULL, NULL);
+	}
 	if (sim.set.lse)
 		sim_post(rnd(sim.set.params.raft.election_ns), lse_try, NULL, NULL);
+	if (sim.set.resizes)
+		grow_start();
 	if (sim.set.roles)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), role_try, NULL, NULL);
 }

@@ -151,9 +151,44 @@ static void read_all(struct node *n)
 {
 	u64 at;
 
-	for (at = 0; at < sim.set.volume_sectors; at += sim.set.max_req_sectors)
-		client_read(n, at, min_t(u64, sim.set.max_req_sectors, sim.set.volume_sectors - at));
+	for (at = 0; at < n->rep.size; at += sim.set.max_req_sectors)
+		client_read(n, at, min_t(u64, sim.set.max_req_sectors, n->rep.size - at));
 	node_run(n);
+}
+
+static struct node *verifier;
+
+static bool verify_ended(void)
+{
+	return verifier->rep.verify.state == RAFTBLK_VERIFY_OFF;
+}
+
+/* All chunks on all members, and what differs is mended; how many blocks that was. */
+static u64 verify_whole(void)
+{
+	const struct raftblk_verify *v;
+	u32 tries = 10;
+
+	do {
+		must(tries--, "verify does not get to see all members");
+		for_each_node(verifier)
+			if (verifier->up && raft_leads(&verifier->rep.raft))
+				break;
+		must(verifier < node + sim.set.nodes, "nobody leads");
+		raftblk_replica_verify_stop(&verifier->rep, node_now(verifier));
+		faults_verify(verifier, true);
+		node_run(verifier);
+		must(sim_step_until(verify_ended), "verify does not end");
+		v = &verifier->rep.verify;
+	} while (v->status || v->skipped || v->left_out || v->differ != v->mended);
+	return v->differ;
+}
+
+/* Whatever has flipped is found and mended: then nothing is found any more. */
+static void verify_all(void)
+{
+	verify_whole();
+	must(!verify_whole(), "what was mended differs again");
 }
 
 static void write_and_read(void)
@@ -178,9 +213,13 @@ static void write_and_read(void)
 static void compare(struct node *n)
 {
 	const u8 *data = n->disk.data + n->super.data_start * SECTOR;
+	u64 size = grow_size_at(check_committed());
 	u64 s;
 
-	for (s = 0; s < sim.set.volume_sectors && !node_is_witness(n); s++) {
+	if (n->rep.size != size || n->rep.volume_sectors != size)
+		sim_fail("node %u: the volume has %llu sectors, here %llu", n->id,
+			 (unsigned long long)size, (unsigned long long)n->rep.size);
+	for (s = 0; s < size && !node_is_witness(n); s++) {
 		u64 has, want;
 
 		if (!memcmp(data + s * SECTOR, oracle_model() + s * SECTOR, SECTOR))
@@ -297,7 +336,7 @@ static void majority_alone(void)
 		scarred |= n->scarred;
 	}
 	if (sim.set.params.catchup && sim.set.initial == sim.set.nodes && sim.set.nodes >= 3 &&
-	    !sim.set.roles && !sim.set.members && !sim.set.lse && !scarred &&
+	    !sim.set.roles && !sim.set.members && !sim.set.lse && !sim.set.verify && !scarred &&
 	    leave_out((sim.set.nodes - 1) / 2)) {
 		if (incomplete)
 			COUNT(last_complete);
@@ -325,6 +364,8 @@ void final_run(void)
 			return;
 		must(false, "the members do not converge");
 	}
+	if (sim.set.verify)
+		verify_all();
 	write_and_read();
 	must(sim_step_until(of_one_mind), "the members do not converge after the last write");
 	check_everything();

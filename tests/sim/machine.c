@@ -12,16 +12,12 @@ struct node *node_by_id(u32 id)
 	return NULL;
 }
 
-#define VMAP_SECTORS	64
-#define DATA_MORE	24
-#define MAX_EXTENTS	(sim.set.volume_sectors + SIM_NODES * DATA_MORE)
-
 /* Behind everything else. */
 static u64 vmap_start(void)
 {
 	return round_up(sim.set.ring_start + max(sim.set.ring_sectors, sim.set.witness_ring) +
-			sim.set.volume_sectors +
-			SIM_NODES * DATA_MORE, 8ULL);
+			sim.set.volume_max +
+			SIM_NODES * SIM_DATA_MORE, 8ULL);
 }
 
 void node_make(struct node *n, u32 slot)
@@ -31,12 +27,12 @@ void node_make(struct node *n, u32 slot)
 	memset(n, 0, sizeof(*n));
 	n->slot = slot;
 	n->life = 1;
-	disk_make(&n->disk, vmap_start() + VMAP_SECTORS);
+	disk_make(&n->disk, vmap_start() + SIM_VMAP_SECTORS);
 	INIT_LIST_HEAD(&n->payloads);
 	INIT_LIST_HEAD(&n->ops);
 	INIT_LIST_HEAD(&n->waits);
-	n->versions = calloc(MAX_EXTENTS, sizeof(*n->versions));
-	n->vmap_blocks = calloc(VMAP_SECTORS, sizeof(*n->vmap_blocks));
+	n->versions = calloc(SIM_EXTENTS, sizeof(*n->versions));
+	n->vmap_blocks = calloc(SIM_VMAP_BLOCKS, sizeof(*n->vmap_blocks));
 	n->table = calloc(s->max_entries, sizeof(*n->table));
 	n->applied_set = calloc(s->max_entries, sizeof(*n->applied_set));
 	assert(n->table && n->applied_set && n->versions && n->vmap_blocks);
@@ -81,7 +77,7 @@ void node_incarnation(const struct node *n, u8 *to)
 	to[15] += n->disks;
 }
 
-static void super_fill(struct node *n)
+static void super_fill(struct node *n, u64 sectors)
 {
 	struct raftblk_super *s = &n->super;
 
@@ -95,11 +91,11 @@ static void super_fill(struct node *n)
 	s->ring_start = sim.set.ring_start;
 	s->ring_sectors = node_is_witness(n) ? sim.set.witness_ring : sim.set.ring_sectors;
 	s->data_start = s->ring_start + s->ring_sectors;
-	s->data_sectors = node_is_witness(n) ? 0 : sim.set.volume_sectors;
+	s->data_sectors = node_is_witness(n) ? 0 : sectors;
 	/* the volume is not larger for that */
 	if (sim.set.params.catchup && s->data_sectors)
-		s->data_sectors += n->slot * DATA_MORE;
-	s->volume_sectors = sim.set.volume_sectors;
+		s->data_sectors += n->slot * SIM_DATA_MORE;
+	s->volume_sectors = sectors;
 	s->log_align = sim.set.log_align;
 	s->max_entries = sim.set.max_entries;
 	s->extent_sectors = sim.set.extent_sectors;
@@ -110,15 +106,28 @@ static void super_fill(struct node *n)
 	s->listen.ip[3] = n->slot + 1;
 }
 
+/* What lies behind the data area is anything but zeros. */
+static void leave_garbage(struct node *n)
+{
+	u64 s = n->super.data_start + n->super.data_sectors;
+	u8 sector[SECTOR];
+
+	memset(sector, 0xdb, sizeof(sector));
+	for (; s < vmap_start(); s++)
+		disk_format(&n->disk, s, sector, sizeof(sector));
+}
+
 /* What `raftblk create` and `join` put on a disk. */
-void node_format(struct node *n, u32 id, const struct raftblk_config *config)
+void node_format(struct node *n, u32 id, const struct raftblk_config *config, u64 sectors)
 {
 	u8 buf[RAFTBLK_META_BYTES];
-	struct raftblk_ckpt c = { .generation = 1, .volume_sectors = sim.set.volume_sectors };
+	struct raftblk_ckpt c = { .generation = 1, .volume_sectors = sectors };
 	struct raftblk_vote v = { .generation = 0 };
 
 	n->id = id;
-	super_fill(n);
+	n->told_size = sectors;
+	super_fill(n, sectors);
+	leave_garbage(n);
 	raftblk_super_encode(&n->super, buf);
 	disk_format(&n->disk, RAFTBLK_SUPER_SECTOR(0), buf, sizeof(buf));
 	disk_format(&n->disk, RAFTBLK_SUPER_SECTOR(1), buf, sizeof(buf));
@@ -137,7 +146,7 @@ void node_wipe(struct node *n)
 	COUNT(wiped);
 	node_power_cut(n);
 	disk_free_all(&n->disk);
-	disk_make(&n->disk, vmap_start() + VMAP_SECTORS);
+	disk_make(&n->disk, vmap_start() + SIM_VMAP_SECTORS);
 	n->disks++;
 	n->exists = false;
 	n->id = 0;
@@ -160,18 +169,32 @@ static int ring_read(void *ctx, u64 sector, u32 nsect, void *buf)
 	return disk_read_now(&n->disk, n->super.ring_start + sector, nsect, buf);
 }
 
+/* Copy A, or B where that was torn; either way both are the same from here on. */
+static void super_read(struct node *n)
+{
+	u8 buf[RAFTBLK_META_BYTES];
+	const char *why;
+	u32 copy;
+
+	for (copy = 0; copy < 2; copy++) {
+		disk_read_now(&n->disk, RAFTBLK_SUPER_SECTOR(copy), 8, buf);
+		if (raftblk_super_decode(&n->super, buf, &why))
+			continue;
+		disk_format(&n->disk, RAFTBLK_SUPER_SECTOR(!copy), buf, sizeof(buf));
+		return;
+	}
+	sim_fail("node %u: superblock refused: %s", n->id, why);
+}
+
 static void meta_read(struct node *n, struct raftblk_vote *vote, struct raftblk_ckpt *ckpt)
 {
 	struct raftblk_vote v;
 	struct raftblk_ckpt c;
 	u8 buf[RAFTBLK_META_BYTES];
-	const char *why;
 	bool have_v = false, have_c = false;
 	u32 i;
 
-	disk_read_now(&n->disk, RAFTBLK_SUPER_SECTOR(rnd(2)), 8, buf);
-	if (raftblk_super_decode(&n->super, buf, &why))
-		sim_fail("node %u: superblock refused: %s", n->id, why);
+	super_read(n);
 	for (i = 0; i < 2; i++) {
 		disk_read_now(&n->disk, RAFTBLK_VOTE_SECTOR(i), 1, buf);
 		if (!raftblk_vote_decode(&v, sim.uuid, buf) &&
@@ -208,8 +231,8 @@ static void vmap_read(struct node *n, u64 applied)
 	u8 even[RAFTBLK_META_BYTES], odd[RAFTBLK_META_BYTES];
 	u32 i;
 
-	memset(n->versions, 0, MAX_EXTENTS * sizeof(*n->versions));
-	memset(n->vmap_blocks, 0, VMAP_SECTORS * sizeof(*n->vmap_blocks));
+	memset(n->versions, 0, SIM_EXTENTS * sizeof(*n->versions));
+	memset(n->vmap_blocks, 0, SIM_VMAP_BLOCKS * sizeof(*n->vmap_blocks));
 	raftblk_vmap_init(&n->vmap, &n->super, n->versions, n->vmap_blocks);
 	for (i = 0; n->super.vmap_start && i < n->vmap.nr_blocks; i++)
 		raftblk_vmap_load(&n->vmap, i, vmap_slot(n, i, 0, even), vmap_slot(n, i, 1, odd),

@@ -146,6 +146,8 @@ const char *sim_msg_name(u8 type)
 		"HEARTBEAT_RESP", "APPEND", "APPEND_RESP", "TIMEOUT_NOW", "PULL_REQ", "PULL_RESP",
 		"READ_REQ", "READ_RESP", "RELEASE", "JOIN_REQ", "JOIN_RESP",
 		[32] = "CATCHUP_REQ", "CATCHUP_RESP", "LIST_REQ", "LIST_RESP", "FETCH", "DATA",
+		"VERIFY_REQ", "VERIFY_RESP", "MEND", "MENDED",
+		[RAFTBLK_MSG_GROW_REQ] = "GROW_REQ", "GROW_RESP",
 	};
 
 	return type < ARRAY_SIZE(name) && name[type] ? name[type] : "?";
@@ -156,7 +158,8 @@ const char *sim_event_name(enum raftblk_event_type type)
 	static const char *const name[] = {
 		"ROLE", "LEADER", "OWNER", "FENCED", "CONFIG", "BEHIND", "FAULT", "PROVEN",
 		"CATCHUP_BEGIN", "CATCHUP_SOURCE", "CATCHUP_END", "REMOVED", "WAITS_FOR_DATA",
-		"READ_REPAIRED", "REPAIR_FAILED",
+		"READ_REPAIRED", "REPAIR_FAILED", "VERIFY_DIFFERS", "VERIFY_END", "MENDED",
+		"RESIZED",
 	};
 
 	return type < ARRAY_SIZE(name) ? name[type] : "?";
@@ -259,6 +262,12 @@ static void setup_catchup(struct setup *s)
 	s->params.rate_max = chance(600) ? 0 : ONE_OF(256, 1024, 8192) << 10;
 }
 
+/* Likewise. */
+static bool with_resizes(void)
+{
+	return sim.resize || sim.seed % 6 == 1;
+}
+
 /* Likewise.  Who becomes a learner becomes a voter again, so the others stay what they were. */
 static bool with_roles(void)
 {
@@ -308,6 +317,28 @@ static bool with_lse(const struct setup *s)
 	       !s->members && !s->roles && !s->witness;
 }
 
+/*
+ * Likewise, and where there is no other fault of the media.  Members rarely fall behind: who
+ * catches up from a member with a wrong block is wrong as well.
+ */
+static bool with_verify(const struct setup *s)
+{
+	return sim.seed % 5 == 0 && s->params.catchup && s->initial == s->nodes && s->nodes >= 3 &&
+	       !s->members && !s->roles && !s->witness;
+}
+
+static void setup_verify(struct setup *s)
+{
+	s->verify = true;
+	s->flip_from = s->volume_sectors * 3 / 4;
+	s->throttle = true;
+	s->away = false;
+	s->end_early = false;
+	s->ring_sectors = 4096;
+	s->max_entries = 2048;
+	COUNT(verify_seeds);
+}
+
 static void setup_members(struct setup *s)
 {
 	s->members = true;
@@ -352,7 +383,11 @@ static void setup(struct setup *s)
 		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
 	setup_witness_ring(s);
 	s->lse = with_lse(s);
+	if (with_verify(s))
+		setup_verify(s);
 	s->params.repair_ns = 1000 * SEC;
+	s->resizes = with_resizes();
+	s->volume_max = s->resizes ? 2 * s->volume_sectors : s->volume_sectors;
 }
 
 static void setup_print(const struct setup *s)
@@ -387,7 +422,7 @@ static void cluster_make(void)
 		m->addr.ip[3] = i + 1;
 	}
 	for (i = 0; i < sim.set.initial; i++) {
-		node_format(&node[i], i + 1, &c);
+		node_format(&node[i], i + 1, &c, sim.set.volume_sectors);
 		node_boot(&node[i]);
 	}
 }
@@ -570,9 +605,9 @@ static void failure_print(u32 me, int status)
 	else
 		printf("# seed %llu: killed by signal %d%s\n", (unsigned long long)seed,
 		       WTERMSIG(status), WTERMSIG(status) == SIGPROF ? " (takes too long)" : "");
-	printf("# replay: %s%s%s%s --trace --seed %llu\n", program,
+	printf("# replay: %s%s%s%s%s --trace --seed %llu\n", program,
 	       sim.blackbox ? " --blackbox" : "", sim.witness ? " --witness" : "",
-	       !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
+	       sim.resize ? " --resize" : "", !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
 	       (unsigned long long)seed);
 	trace_write(seed);
 }
@@ -648,9 +683,10 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: raftblk-sim [--seed N | --seeds N | --seeds FROM..TO] [-j WORKERS]\n"
 		"                   [--trace] [--trace-dir DIR] [--steps N] [--blackbox] [--expect-bad]\n"
-		"                   [--catchup | --no-catchup] [--witness]\n"
+		"                   [--catchup | --no-catchup] [--witness] [--resize]\n"
 		"  --catchup     in all seeds, not only in a share of them\n"
 		"  --witness     a witness in all seeds, not only in a share of them\n"
+		"  --resize      the volume grows in all seeds, not only in a share of them\n"
 		"  --blackbox    only what clients see counts, no look inside\n"
 		"  --expect-bad  succeed if a seed fails\n"
 		"  --trace       print every step (with --seed)\n"
@@ -664,6 +700,7 @@ int main(int argc, char **argv)
 		{ "seed", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' }, { "trace", 0, NULL, 't' },
 		{ "trace-dir", 1, NULL, 'd' }, { "steps", 1, NULL, 'x' },
 		{ "witness", 0, NULL, 'w' }, { "catchup", 0, NULL, 'c' }, { "no-catchup", 0, NULL, 'C' },
+		{ "resize", 0, NULL, 'r' },
 		{ "blackbox", 0, NULL, 'b' }, { "expect-bad", 0, NULL, 'e' }, {},
 	};
 	u64 from = 1, to = 200;
@@ -706,6 +743,9 @@ int main(int argc, char **argv)
 			break;
 		case 'w':
 			sim.witness = true;
+			break;
+		case 'r':
+			sim.resize = true;
 			break;
 		case 'e':
 			expect_bad = true;

@@ -449,6 +449,8 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 		break;
 	case RAFTBLK_EVENT_CATCHUP_BEGIN:
 		COUNT(catchups_begun);
+		/* it would take them for good */
+		faults_unflip();
 		if (node_is_witness(n))
 			COUNT(witness_boundaries);
 		faults_catchup(n);
@@ -461,9 +463,23 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 		faults_catchup(n);
 		check_caught_up(n);
 		break;
+	case RAFTBLK_EVENT_RESIZED:
+		grow_step(n);
+		break;
 	case RAFTBLK_EVENT_PROVEN:
 		COUNT(proven);
 		n->rotten = false;
+		break;
+	case RAFTBLK_EVENT_VERIFY_DIFFERS:
+		COUNT(flips_found);
+		if (!faults_flipped(a->event.a, a->event.b, a->event.c))
+			LOST("node %u: says that sectors %llu + %llu differ on %lld, where nothing was ever wrong",
+			     n->id, (unsigned long long)a->event.b, (unsigned long long)a->event.c,
+			     (long long)a->event.a);
+		break;
+	case RAFTBLK_EVENT_VERIFY_END:
+		sim.count->verified += !a->event.a;
+		sim.count->mended += a->event.c;
 		break;
 	case RAFTBLK_EVENT_REPAIR_FAILED:
 		COUNT(repairs_failed);
@@ -535,11 +551,20 @@ static void node_do(struct node *n, struct raftblk_action *a)
 		has_data(n);
 		chunk_serve(n, &a->io);
 		break;
+	case RAFTBLK_ACT_CHUNK_HASH:
+		has_data(n);
+		chunk_hash(n, &a->io);
+		break;
 	case RAFTBLK_ACT_REPAIR_LOOK:
 		repair_look(n, &a->io);
 		break;
 	case RAFTBLK_ACT_REPAIR_WRITE:
 		repair_write(n, &a->io);
+		break;
+	case RAFTBLK_ACT_GROW:
+		has_data(n);
+		grow_step(n);
+		node_grow(n, a->grow.sectors);
 		break;
 	}
 }
@@ -694,7 +719,7 @@ void node_receive(struct node *n, u32 from, const u8 *bytes, u32 len)
 	memset(ent, 0, sizeof(ent));
 	if (raftblk_wire_check_header(h, &frame) ||
 	    sizeof(*h) + frame.body_bytes + frame.payload_bytes != len ||
-	    raftblk_wire_decode(h, h + 1, &m, ent, n->super.volume_sectors))
+	    raftblk_wire_decode(h, h + 1, &m, ent, RAFTBLK_SECTOR_MAX))
 		return;
 	m.from = from;
 	if (!payloads_attach(n, &m, bytes + sizeof(*h) + frame.body_bytes)) {

@@ -45,9 +45,9 @@ void oracle_reset(void)
 {
 	nr_writes = 0;
 	nr_open = 0;
-	sights = calloc(sim.set.volume_sectors, sizeof(*sights));
-	zeros = calloc(sim.set.volume_sectors, sizeof(*zeros));
-	model = calloc(sim.set.volume_sectors, SECTOR);
+	sights = calloc(sim.set.volume_max, sizeof(*sights));
+	zeros = calloc(sim.set.volume_max, sizeof(*zeros));
+	model = calloc(sim.set.volume_max, SECTOR);
 	assert(sights && zeros && model);
 }
 

@@ -81,8 +81,10 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(chunks_served) X(chunks_dropped) X(source_changes) \
 	X(long_absences) X(catchup_faults) X(last_complete) \
 	X(witness_seeds) X(witness_leads) X(witness_hands_over) X(witness_boundaries) \
+	X(resizes) X(grows) X(resize_small) X(resize_away) X(resize_behind) X(resize_shrinks) \
 	X(witness_forgets) X(witness_waits) X(relays) X(helped) X(stranded) \
 	X(bad_blocks) X(reads_broken) X(looks) X(repairs) X(repair_writes_failed) X(repairs_failed) \
+	X(verify_seeds) X(verifies) X(verified) X(hashes) X(flips) X(flips_found) X(mended) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
@@ -107,7 +109,8 @@ struct setup {
 	u32 log_align;
 	u64 ring_start;
 	u64 ring_sectors;
-	u64 volume_sectors;
+	u64 volume_sectors;	/* at first */
+	u64 volume_max;		/* and what it may grow to */
 	u32 max_entries;
 	u32 extent_sectors;
 	u32 max_req_sectors;
@@ -125,10 +128,13 @@ struct setup {
 	bool end_early;		/* the faults end while a member catches up */
 	bool roles;		/* members lose their vote and get it again */
 	bool members;		/* and are removed, replaced, and join anew */
+	bool resizes;		/* the volume grows */
 	bool throttle;		/* clients wait for members that lag */
 	bool witness;		/* the last machine has no data area */
 	u64 witness_ring;	/* its ring */
 	bool lse;		/* blocks of data areas become unreadable */
+	bool verify;		/* members are compared, and mended */
+	u64 flip_from;		/* from here on bits flip, and nobody reads meanwhile */
 	struct raftblk_replica_params params;
 };
 
@@ -142,6 +148,7 @@ struct sim {
 	bool blackbox;		/* no look inside: the oracle alone */
 	int catchup;		/* 0: the seed decides; 1: on, -1: off */
 	bool witness;		/* a witness in every seed */
+	bool resize;		/* and in every one the volume grows */
 	bool redone;		/* writes were proposed again though they may have been kept */
 	bool vague;		/* a version map was not read back whole */
 	bool healing;		/* the end phase: no more faults */
@@ -160,6 +167,12 @@ const char *sim_event_name(enum raftblk_event_type type);
 
 #define trace(...) do { if (__builtin_expect(sim.tracing, 0)) sim_trace(__VA_ARGS__); } while (0)
 #define COUNT(name) (sim.count->name++)
+
+/* Of the version map and behind the volume, on every disk. */
+#define SIM_VMAP_SECTORS	64
+#define SIM_VMAP_BLOCKS		64
+#define SIM_DATA_MORE		24
+#define SIM_EXTENTS	(sim.set.volume_max + SIM_NODES * SIM_DATA_MORE)
 
 /* ---- disk.c: the lower device ---- */
 
@@ -342,6 +355,7 @@ struct node {
 	bool incomplete;	/* says the newest checkpoint on disk */
 	u64 boundary;		/* of the newest catch-up */
 	u64 dropped;
+	u64 told_size;		/* of the volume, when its disk was formatted */
 
 	/* client.c */
 	struct list_head ops;
@@ -365,7 +379,7 @@ static inline bool node_is_witness(const struct node *n)
 
 void node_make(struct node *n, u32 slot);
 void node_free(struct node *n);
-void node_format(struct node *n, u32 id, const struct raftblk_config *config);
+void node_format(struct node *n, u32 id, const struct raftblk_config *config, u64 sectors);
 void node_boot(struct node *n);
 void node_wipe(struct node *n);
 void node_incarnation(const struct node *n, u8 *to);
@@ -395,6 +409,7 @@ void chunk_read(struct node *n, const struct raftblk_chunk_io *io);
 void chunk_write(struct node *n, const struct raftblk_chunk_io *io);
 void vmap_write(struct node *n, u32 block);
 void chunk_serve(struct node *n, const struct raftblk_chunk_io *io);
+void chunk_hash(struct node *n, const struct raftblk_chunk_io *io);
 void repair_look(struct node *n, const struct raftblk_chunk_io *io);
 void repair_write(struct node *n, const struct raftblk_chunk_io *io);
 
@@ -416,6 +431,7 @@ void client_join(struct node *at, struct node *joiner, u32 replaces, bool learne
 void client_transfer(struct node *at, u32 to);
 void client_set(struct node *at, u32 to, bool voter);
 void client_remove(struct node *at, u32 id);
+void client_resize(struct node *at, u64 sectors);
 u8 *client_read_buf(struct raftblk_req *req);
 
 /* ---- final.c: the end phase ---- */
@@ -431,10 +447,27 @@ enum fault {
 };
 
 void faults_start(void);
+bool faults_flipped(u32 id, u64 sector, u64 nsect);
+void faults_unflip(void);
+void faults_verify(struct node *n, bool repair);
 void faults_heal(void);
 void faults_record_written(struct node *n);
 void faults_catchup(struct node *n);
 void faults_joined(struct node *n, bool stale);
+
+struct node *random_node(bool up);
+struct node *the_leader(void);
+void fault_strike(struct event *ev);
+
+/* ---- grow.c: a volume that grows ---- */
+
+void node_grow(struct node *n, u64 sectors);
+void grow_start(void);
+void grow_step(struct node *n);
+void grow_reset(void);
+u64 grow_size_at(u64 index);
+void grow_commit(u64 index, const struct raftblk_entry *e);
+void grow_check(const struct node *n);
 
 /* ---- oracle.c: what clients may see ---- */
 

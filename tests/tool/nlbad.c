@@ -114,6 +114,17 @@ static void test_others(const char *name)
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 4711);
 	refused(nlh, ENOENT, true, "transfer to a stranger");
+	nlh = req(RAFTBLK_CMD_RESIZE);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	refused(nlh, EINVAL, true, "resize to no size");
+	nlh = req(RAFTBLK_CMD_RESIZE);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 1ULL << 63);
+	refused(nlh, EFBIG, true, "resize to 2^63");
+	nlh = req(RAFTBLK_CMD_RESIZE);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 513);
+	refused(nlh, EINVAL, true, "resize to no whole sectors");
 	nlh = req(RAFTBLK_CMD_SET);
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
 	refused(nlh, EINVAL, true, "set nothing");
@@ -176,6 +187,38 @@ static void test_join(void)
 	refused(nlh, ERANGE, true, "join at port 0");
 }
 
+/* Where no machine can be reached. */
+static void test_member_address(const char *name)
+{
+	static const struct {
+		u16 len;
+		u8 ip[16];
+		const char *what;
+	} bad[] = {
+		{ 4, { 0 }, "0.0.0.0" },
+		{ 4, { 224, 0, 0, 1 }, "224.0.0.1" },
+		{ 4, { 255, 255, 255, 255 }, "255.255.255.255" },
+		{ 16, { 0 }, "::" },
+		{ 16, { 0xff, 2, [15] = 1 }, "ff02::1" },
+	};
+	struct nlmsghdr *nlh;
+	struct nlattr *nest;
+	char what[80];
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		nlh = req(RAFTBLK_CMD_MEMBER);
+		mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+		mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_MEMBER_CHANGE, RAFTBLK_MEMBER_CHANGE_SET);
+		mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 1);
+		nest = mnl_attr_nest_start(nlh, RAFTBLK_A_VOLUME_ADDRESS);
+		mnl_attr_put(nlh, RAFTBLK_A_ADDRESS_IP, bad[i].len, bad[i].ip);
+		mnl_attr_put_u16(nlh, RAFTBLK_A_ADDRESS_PORT, 7450);
+		mnl_attr_nest_end(nlh, nest);
+		snprintf(what, sizeof(what), "a member at %s", bad[i].what);
+		refused(nlh, EINVAL, true, what);
+	}
+}
+
 /* Random attributes in random order to every command that changes nothing. */
 static void test_random(void)
 {
@@ -229,6 +272,10 @@ static void test_unprivileged(const char *name, const char *dev)
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 1);
 	refused(nlh, EPERM, false, "unprivileged transfer");
+	nlh = req(RAFTBLK_CMD_RESIZE);
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 1ULL << 30);
+	refused(nlh, EPERM, false, "unprivileged resize");
 	nlh = req(RAFTBLK_CMD_SET);
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_IO_TIMEOUT, 1);
@@ -281,6 +328,7 @@ int main(int argc, char **argv)
 	test_naming(argv[1]);
 	test_others(argv[1]);
 	test_join();
+	test_member_address(argv[1]);
 	test_random();
 	test_unprivileged(argv[1], argv[2]);
 	after = state_of(argv[1]);

@@ -96,6 +96,7 @@ static void put_member(struct nlmsghdr *nlh, u32 id, bool self)
 	if (!self) {
 		mnl_attr_put_u32(nlh, RAFTBLK_A_MEMBER_PROGRESS, RAFTBLK_PROGRESS_STREAM);
 		mnl_attr_put_u64(nlh, RAFTBLK_A_MEMBER_LAG, 3);
+		mnl_attr_put_u64(nlh, RAFTBLK_A_MEMBER_LAG_TIME, 12345);
 		mnl_attr_put_u32(nlh, RAFTBLK_A_MEMBER_LAST_ERROR, (u32)-111);
 		mnl_attr_put_u8(nlh, RAFTBLK_A_MEMBER_INCOMPLETE, 1);
 	}
@@ -165,6 +166,9 @@ static void test_decode(const char *path)
 	/* 'to' is asked, never answered */
 	json_object_object_del(j, "to");
 	json_object_object_del(j, "member_change");
+	json_object_object_del(j, "resize_error");
+	json_object_object_del(j, "resize_member");
+	json_object_object_del(j, "resize_room");
 	json_object_object_del(j, "part");
 	json_object_object_del(j, "address");
 	members = j_get(j, "members");

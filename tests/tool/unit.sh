@@ -65,6 +65,12 @@ shows "another one catches up" 'v["role"] = "leader"; v["members"][1]["incomplet
 	'^  2 .* catching up ' '^  1 .* connected '
 shows "another one did, and is cut off" \
 	'v["members"][1].update(incomplete=True, connected_data=False)' '^  2 .* half connected '
+shows "how far behind one is" \
+	'v["members"][1].update(progress="stream", lag=12, lag_bytes=49152, lag_time=3456)' \
+	'^  2 .* 12 entries, 48 KiB, 3\.4 s'
+shows "how far behind one is that needs more than the log" \
+	'v["members"][1].update(progress="behind", lag=90000, lag_time=7200000)' \
+	'^  2 .* beyond the log, 7200 s'
 witness='v["members"][2]["flags"].append("witness")'
 shows "a witness" "$witness; v['members'][2]['self'] = False; v['members'][0]['self'] = True" \
 	'^  3 .*:7450  witness  ' '!a witness: it votes'

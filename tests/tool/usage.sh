@@ -76,6 +76,11 @@ bad "creating a witness" "first member .* has data" \
 bad "replacing nobody" "not a node id" join $GOOD "$DEV" --addr 10.0.0.2 --replace x --token "$TOKEN"
 bad "replacing and a role" "not both" \
 	join $GOOD "$DEV" --addr 10.0.0.2 --replace 2 --role learner --token "$TOKEN"
+bad "resizing to no size" "is no size" resize vol0 big
+bad "resizing to nothing" "is no size" resize vol0 0
+bad "resizing beyond 2^63" "less than 2" resize vol0 8E
+bad "resizing beyond 2^64" "is no size" resize vol0 99999999999T
+bad "resizing to two sizes" "what is" resize vol0 1G 2G
 bad "an unknown setting" "what can be set" set vol0 color=red
 bad "a time that is none" "a time looks like" set vol0 io-timeout=soon
 bad "a role that is none" "voter, learner or witness" join 10.0.0.1 "$DEV" --addr 10.0.0.2 --role king
@@ -88,7 +93,7 @@ if module_loaded; then
 	skip "without the module" "it is loaded"
 else
 	for verb in "status" "watch" "events" "token vol0" "down vol0" "transfer vol0 2" "member remove vol0 2" \
-		"set vol0 io-timeout=1s" "up $DEV"; do
+		"set vol0 io-timeout=1s" "resize vol0 1G" "up $DEV"; do
 		# shellcheck disable=SC2086
 		refused "without the module: ${verb%% *}" 5 "module raftblk is not loaded" \
 			"$RAFTBLK" $verb

@@ -45,14 +45,20 @@ static void behind(void)
 				   .flags = RAFTBLK_MSG_F_BEHIND }, 2);
 }
 
-static void boundary(u64 index)
+/* The volume is said to have @sectors as of it. */
+static void boundary_of(u64 index, u64 sectors)
 {
-	struct raftblk_wire_boundary b = { .volume_sectors = cpu_to_le64(W_VOLUME) };
+	struct raftblk_wire_boundary b = { .volume_sectors = cpu_to_le64(sectors) };
 
 	raftblk_config_encode(&W1->rep.raft.config, &b.config);
 	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_CATCHUP_RESP, .index = index, .log_term = 1,
 				   .ctx = sent(RAFTBLK_MSG_CATCHUP_REQ).ctx, .body = &b,
 				   .body_bytes = sizeof(b) }, 2);
+}
+
+static void boundary(u64 index)
+{
+	boundary_of(index, W_VOLUME);
 }
 
 static void list(const __le64 *chunk, u32 nr)
@@ -133,6 +139,52 @@ REPLICA_TEST(boundary_guest, "a leader that joined while this member was away is
 				   .ctx = sent(RAFTBLK_MSG_CATCHUP_REQ).ctx, .body = &b,
 				   .body_bytes = sizeof(b) }, 4);
 	check(W1->rep.raft.incomplete && W1->rep.log.first == 51);
+}
+
+REPLICA_TEST(boundary_grown, "the volume has grown meanwhile: the boundary says how large it is")
+{
+	follow(3);
+	behind();
+	W1->rep.super.data_sectors = W_VOLUME + 64;
+	boundary_of(50, W_VOLUME + 64);
+	check(W1->rep.raft.incomplete && W1->rep.size == W_VOLUME + 64);
+	check(W1->rep.ckpt.volume_sectors == W_VOLUME + 64);
+	check(events(W1, RAFTBLK_EVENT_RESIZED) == 1);
+}
+
+REPLICA_TEST(boundary_too_large, "the volume has grown meanwhile, and there is no room: it stops")
+{
+	follow(3);
+	behind();
+	boundary_of(50, W_VOLUME + 64);
+	check(W1->rep.fault == -ENOSPC && !W1->rep.raft.incomplete);
+	check(W1->rep.log.last == 3 && W1->rep.size == W_VOLUME);
+}
+
+REPLICA_TEST(boundary_smaller, "a joiner was told a size that is newer than the boundary")
+{
+	follow(3);
+	behind();
+	boundary_of(50, W_VOLUME - 64);
+	check(W1->rep.raft.incomplete && W1->rep.size == W_VOLUME);
+	check(W1->rep.ckpt.volume_sectors == W_VOLUME);
+}
+
+REPLICA_TEST(list_longer, "a source that has grown lists more than there is here: that comes by the log")
+{
+	__le64 chunk[] = { cpu_to_le64(1), cpu_to_le64(W_VOLUME / W_EXTENT + 3) };
+
+	follow(3);
+	behind();
+	boundary(50);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_LIST_RESP, .index = 7,
+				   .ctx = sent(RAFTBLK_MSG_LIST_REQ).ctx, .nr = 2,
+				   .chunk = W_VOLUME / W_EXTENT + 4, .body = chunk,
+				   .body_bytes = sizeof(chunk) }, 3);
+	check(sent(RAFTBLK_MSG_FETCH).chunk == 1);
+	data(1, 50, 0x77);
+	pass(10);
+	check(!W1->rep.raft.incomplete);
 }
 
 REPLICA_TEST(catchup_begins, "nothing is given up before the disk says so")

@@ -367,3 +367,36 @@ REPLICA_TEST(remove_cut, "a removal that came true under another leader has ende
 	check(W1->rep.raft.leader == 2 && W1->rep.raft.config.nr == 2);
 	check(W1->changed == &c && c.status == 0);
 }
+
+REPLICA_TEST(join_undone, "who was let in and removed since is not told that all is well")
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN, .learner = true };
+	struct raftblk_config config;
+	struct raftblk_entry e = { .op = RAFTBLK_OP_CONFIG };
+	struct raftblk_msg m = { .type = RAFTBLK_MSG_APPEND, .from = 2, .to = 1, .nr = 1, .ent = &e };
+
+	start_all(3);
+	lead(W1);
+	pass(2000);
+	W1->cut = true;
+	memset(c.member.incarnation, 0x77, 16);
+	c.member.addr.family = 4;
+	raftblk_replica_change(&W1->rep, now, &c);
+	world_run(W1);
+	config = W1->rep.raft.config;
+	check(config.nr == 4 && !c.status && c.started);
+
+	/* Node 2 had heard of it, leads now, and has removed it again: all in one message. */
+	m.index = W1->rep.log.last;
+	m.log_term = W1->rep.raft.term;
+	m.commit = m.index + 1;
+	m.term = m.log_term + 1;
+	config.nr = 3;
+	e.term = m.term;
+	e.bytes = RAFTBLK_CONFIG_BYTES;
+	e.payload = world_payload(e.bytes, 0);
+	raftblk_config_encode(&config, (void *)e.payload->data);
+	raftblk_replica_receive(&W1->rep, now, &m);
+	world_run(W1);
+	check(W1->changed == &c && c.status == -EIDRM);
+}

@@ -114,6 +114,8 @@ void world_make(u32 id, u32 voters)
 	w->super.ring_sectors = W_RING_SECTORS;
 	w->super.data_sectors = W_VOLUME;
 	w->super.volume_sectors = W_VOLUME;
+	w->room = W_VOLUME_MAX;
+	memset(w->data + W_VOLUME * 512, 0xdb, (W_VOLUME_MAX - W_VOLUME) * 512);
 	w->super.log_align = 512;
 	w->super.max_entries = W_ENTRIES;
 	w->super.extent_sectors = W_EXTENT;
@@ -138,8 +140,8 @@ void world_start(struct world *w)
 
 	w->slot = calloc(W_ENTRIES, sizeof(*w->slot));
 	memset(w->version, 0, sizeof(w->version));
-	memset(&w->vmap_block, 0, sizeof(w->vmap_block));
-	raftblk_vmap_init(&w->vmap, &w->super, w->version, &w->vmap_block);
+	memset(w->vmap_block, 0, sizeof(w->vmap_block));
+	raftblk_vmap_init(&w->vmap, &w->super, w->version[0], &w->vmap_block[0]);
 	w->nr_held = 0;
 	w->up = true;
 	check(!raftblk_replica_init(&w->rep, &w->super, &w->vote[v], &w->ckpt[c], &w->params,
@@ -271,18 +273,51 @@ static void chunk_write(struct world *w, const struct raftblk_chunk_io *io)
 	}
 }
 
-/* Everything differs. */
+/* Everything differs, or what is asked for. */
 static void chunk_serve(struct world *w, const struct raftblk_chunk_io *io, int status)
 {
-	struct raftblk_chunk_diff d = { .differ = (1ULL << (io->nsect / 8)) - 1 };
+	struct raftblk_chunk_diff d = { };
+	u32 i;
 
 	if (!status) {
-		d.bytes = io->nsect * 512;
-		d.payload = world_payload(d.bytes, 0);
-		memcpy(d.payload->data, w->data + io->sector * 512, d.bytes);
+		d.payload = world_payload(io->nsect * 512, 0);
+		for (i = 0; i < io->nsect / 8; i++) {
+			if (io->lost && io->hash[i])
+				continue;
+			d.differ |= 1ULL << i;
+			memcpy(d.payload->data + d.bytes, w->data + (io->sector + i * 8) * 512, 4096);
+			d.bytes += 4096;
+		}
+		d.payload->bytes = d.bytes;
 		d.crc = raftblk_crc(d.payload->data, d.bytes);
 	}
 	raftblk_replica_chunk_served(&w->rep, now, io->id, &d, status);
+}
+
+static void chunk_hash(struct world *w, const struct raftblk_chunk_io *io)
+{
+	u32 i;
+
+	memset(io->hash, 0, RAFTBLK_CHUNK_BLOCKS * sizeof(*io->hash));
+	for (i = 0; i < io->nsect / 8; i++)
+		io->hash[i] = 1 + raftblk_crc(w->data + (io->sector + i * 8) * 512, 4096);
+}
+
+static void grow(struct world *w, u64 sectors, int status)
+{
+	u32 map = ++w->maps & 1;
+	u64 old = w->super.data_sectors;
+
+	if (!status && sectors > w->room)
+		status = -ENOSPC;
+	if (!status) {
+		memset(w->data + old * 512, 0, (sectors - old) * 512);
+		w->super.data_sectors = sectors;
+	}
+	memset(w->version[map], 0, sizeof(w->version[map]));
+	memset(&w->vmap_block[map], 0, sizeof(w->vmap_block[map]));
+	raftblk_replica_grown(&w->rep, now, status, status ? w->room : sectors, w->version[map],
+			      &w->vmap_block[map]);
 }
 
 static void complete(struct world *w, struct raftblk_action *a)
@@ -334,6 +369,10 @@ static void complete(struct world *w, struct raftblk_action *a)
 	case RAFTBLK_ACT_CHUNK_SERVE:
 		chunk_serve(w, &a->io, status);
 		break;
+	case RAFTBLK_ACT_CHUNK_HASH:
+		chunk_hash(w, &a->io);
+		raftblk_replica_chunk_hashed(&w->rep, now, a->io.id, status);
+		break;
 	case RAFTBLK_ACT_REPAIR_LOOK:
 		raftblk_replica_repair_looked(&w->rep, now, a->io.id, status ? a->io.differ : 0);
 		break;
@@ -341,6 +380,9 @@ static void complete(struct world *w, struct raftblk_action *a)
 		if (!status)
 			chunk_write(w, &a->io);
 		raftblk_replica_repair_written(&w->rep, now, a->io.id, status);
+		break;
+	case RAFTBLK_ACT_GROW:
+		grow(w, a->grow.sectors, status);
 		break;
 	default:
 		break;
@@ -401,7 +443,7 @@ static void act(struct world *w, struct raftblk_action *a)
 	case RAFTBLK_ACT_EVENT:
 		if (w->nr_event < ARRAY_SIZE(w->event))
 			w->event[w->nr_event++] = (struct raftblk_pending_event){
-				a->event.type, a->event.a, a->event.b };
+				a->event.type, a->event.a, a->event.b, a->event.c };
 		return;
 	case RAFTBLK_ACT_OPENED:
 		w->opened = a->open;

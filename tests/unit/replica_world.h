@@ -12,6 +12,7 @@
 
 #define W_RING_SECTORS	4096
 #define W_VOLUME	2048
+#define W_VOLUME_MAX	4096	/* what it can grow to */
 #define W_ENTRIES	1024
 #define W_EXTENT	64
 #define W_MSGS		4096
@@ -48,10 +49,12 @@ struct world {
 	struct raftblk_replica_params params;
 	struct raftblk_entry *slot;
 	struct raftblk_vmap vmap;
-	u64 version[W_VOLUME / W_EXTENT];
-	struct raftblk_vmap_block vmap_block;
+	u64 version[2][W_VOLUME_MAX / W_EXTENT];	/* used in turn */
+	struct raftblk_vmap_block vmap_block[2];
+	u32 maps;
 	u8 ring[W_RING_SECTORS * 512];
-	u8 data[W_VOLUME * 512];
+	u8 data[W_VOLUME_MAX * 512];
+	u64 room;		/* sectors that the data area can have */
 	struct raftblk_vote vote[2];
 	struct raftblk_ckpt ckpt[2];
 	u8 work[64 << 10];
@@ -60,7 +63,7 @@ struct world {
 	u32 hold, fail, unready;
 	struct raftblk_action held[W_HELD];
 	u32 nr_held;
-	u32 count[RAFTBLK_ACT_REPAIR_WRITE + 1];
+	u32 count[RAFTBLK_ACT_GROW + 1];
 	struct raftblk_msg msg[W_MSGS];
 	u32 nr_msg;
 	struct raftblk_pending_event event[256];

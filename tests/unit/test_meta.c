@@ -61,6 +61,21 @@ TEST(super_round_trip, "super: what is encoded is decoded")
 	CHECK(!memcmp(&s, &back, sizeof(s)));
 }
 
+TEST(super_move, "super: with a new address all else stays, known or not")
+{
+	struct raftblk_super s = super(), back;
+	u8 buf[RAFTBLK_META_BYTES];
+	const char *why;
+
+	raftblk_super_encode(&s, buf);
+	buf[RAFTBLK_META_BYTES - 1] = 0x5a;	/* of a compatible feature to come */
+	s.listen = (struct raftblk_addr){ .family = 4, .port = 1, .ip = { 10, 0, 0, 9 } };
+	raftblk_super_move(buf, &s.listen);
+	CHECK_EQ(raftblk_super_decode(&back, buf, &why), 0);
+	CHECK(!memcmp(&s, &back, sizeof(s)));
+	CHECK_EQ(buf[RAFTBLK_META_BYTES - 1], 0x5a);
+}
+
 TEST(super_refused, "super: every field is checked against the others")
 {
 	struct raftblk_super s, back;
@@ -120,6 +135,18 @@ TEST(super_foreign, "super: foreign, rotten and future ones are told apart")
 	const char *why;
 
 	raftblk_super_encode(&s, &good);
+	/* A larger data area: nothing else changes, and what is rotten does not become good. */
+	d = good;
+	d.reserved[0] = 7;		/* of a later version */
+	d.crc = cpu_to_le32(raftblk_crc_except(&d, sizeof(d), offsetof(typeof(d), crc)));
+	CHECK_EQ(raftblk_super_set_data_sectors(&d, s.data_sectors + 8), 0);
+	CHECK_EQ(raftblk_super_decode(&back, &d, &why), 0);
+	CHECK_EQ(back.data_sectors, s.data_sectors + 8);
+	CHECK_EQ(d.reserved[0], 7);
+	back.data_sectors = s.data_sectors;
+	CHECK(!memcmp(&back, &s, sizeof(s)));
+	d.node_id ^= 1;
+	CHECK_EQ(raftblk_super_set_data_sectors(&d, s.data_sectors), (u64)-EBADMSG);
 	memset(&d, 0, sizeof(d));
 	CHECK_EQ(raftblk_super_decode(&back, &d, &why), (u64)-ENODATA);
 	d = good;

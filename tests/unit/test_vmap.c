@@ -193,3 +193,38 @@ TEST(vmap_doubt, "vmap: entries that were applied without the map count as chang
 	CHECK_EQ(version[1199], 6);
 	CHECK_EQ(map.nr_dirty, 3);
 }
+
+TEST(vmap_grow, "vmap: a larger data area has more extents, and all that was known stays so")
+{
+	static u64 more[2 * EXTENTS];
+	static struct raftblk_vmap_block blocks[5];
+	struct raftblk_super s = super();
+	u64 reach = 3 * RAFTBLK_VMAP_VERSIONS * 1024;
+
+	begin();
+	raftblk_vmap_set(&map, 0, 1, 7);
+	write_all();
+	raftblk_vmap_set(&map, (EXTENTS - 1) * 1024, 1, 9);
+	memset(more, 0, sizeof(more));
+	memset(blocks, 0, sizeof(blocks));
+	raftblk_vmap_grow(&map, 2 * EXTENTS * 1024, more, blocks);
+	CHECK_EQ(map.nr_extents, 2 * EXTENTS);
+	CHECK_EQ(map.nr_blocks, 5);
+	CHECK_EQ(more[0], 7);
+	CHECK_EQ(more[EXTENTS - 1], 9);
+	CHECK_EQ(more[EXTENTS], 0);
+	CHECK_EQ(blocks[0].generation, 1);
+	CHECK_EQ(map.nr_dirty, 1);
+	CHECK_EQ(raftblk_vmap_next_dirty(&map, 0), 2);
+	raftblk_vmap_set(&map, 2 * EXTENTS * 1024 - 1, 1, 10);
+	CHECK_EQ(more[2 * EXTENTS - 1], 10);
+	CHECK_EQ(map.nr_dirty, 2);
+	/* How large it may become is decided by the place that the map was given. */
+	s.vmap_start = 2048;
+	s.data_start = 2048 + 3 * 16;
+	CHECK_EQ(raftblk_vmap_reach(&s), reach);
+	s.data_start += 15;
+	CHECK_EQ(raftblk_vmap_reach(&s), reach);
+	s.vmap_start = 0;
+	CHECK_EQ(raftblk_vmap_reach(&s), RAFTBLK_SECTOR_MAX);
+}

@@ -85,6 +85,10 @@ TEST(wire_round_trip, "wire: what is encoded is decoded")
 		CHECK_EQ(encode(&m, NULL, buf), 96);
 		CHECK_EQ(decode(buf, &back, ent), 0);
 		CHECK(!memcmp(&m, &back, sizeof(m)));
+		m.type = RAFTBLK_MSG_GROW_REQ + (type & 1);
+		encode(&m, NULL, buf);
+		CHECK_EQ(decode(buf, &back, ent), 0);
+		CHECK(!memcmp(&m, &back, sizeof(m)));
 	}
 }
 
@@ -131,6 +135,7 @@ TEST(wire_bodies, "wire: handshake and join carry bodies of their exact size")
 static bool same_change(const struct raftblk_change *a, const struct raftblk_change *b)
 {
 	return a->kind == b->kind && a->to == b->to && a->role == b->role &&
+	       a->size == b->size && a->assume_zero == b->assume_zero &&
 	       !memcmp(&a->member, &b->member, sizeof(a->member));
 }
 
@@ -144,6 +149,8 @@ TEST(wire_change, "wire: a change comes back as it was, and none that makes no s
 		  .member.addr = { .family = 4, .port = 7450, .ip = { 10, 0, 0, 3 } } },
 		{ .kind = RAFTBLK_CHANGE_SET, .to = 2,
 		  .member.addr = { .family = 6, .port = 1, .ip = { 0xfd, [15] = 3 } } },
+		{ .kind = RAFTBLK_CHANGE_RESIZE, .size = 1ULL << 60 },
+		{ .kind = RAFTBLK_CHANGE_RESIZE, .size = 8, .assume_zero = true },
 	};
 	struct raftblk_wire_change d, good;
 	struct raftblk_change back;
@@ -154,10 +161,10 @@ TEST(wire_change, "wire: a change comes back as it was, and none that makes no s
 		CHECK_EQ(raftblk_change_decode(&back, &d), 0);
 		CHECK(same_change(&back, &change[i]));
 	}
-	good = d;
+	raftblk_change_encode(&change[4], &good);
 #define REFUSED(how) do { d = good; how; CHECK(raftblk_change_decode(&back, &d)); } while (0)
 	REFUSED(d.kind = 0);
-	REFUSED(d.kind = 4);
+	REFUSED(d.kind = 5);
 	REFUSED(d.to = 0);
 	REFUSED(d.part = 3);
 	REFUSED(d.family = 5);
@@ -170,6 +177,11 @@ TEST(wire_change, "wire: a change comes back as it was, and none that makes no s
 	REFUSED(d.part = RAFTBLK_WIRE_PART_KEEP);
 	REFUSED(d.kind = RAFTBLK_WIRE_CHANGE_TRANSFER);
 	REFUSED(d.addr[3] = 1);
+	raftblk_change_encode(&(struct raftblk_change){ .kind = RAFTBLK_CHANGE_RESIZE }, &good);
+	REFUSED(d.to = 1);
+	REFUSED(d.part = 2);
+	REFUSED(d.family = 4; d.port = 7);
+	REFUSED(d.addr[8] = 1);
 #undef REFUSED
 }
 
@@ -192,7 +204,8 @@ static int catchup(const struct raftblk_msg *m, struct raftblk_msg *back)
 
 TEST(wire_catchup, "wire: messages of catch-up, and what they may not say")
 {
-	struct raftblk_wire_boundary b = { .owner_token = cpu_to_le64(40) };
+	struct raftblk_wire_boundary b = { .owner_token = cpu_to_le64(40),
+					   .volume_sectors = cpu_to_le64(8) };
 	__le64 l[2] = { cpu_to_le64(3), cpu_to_le64(5) };
 	struct raftblk_wire_fetch f = { .hash = { 1, 2 } };
 	struct raftblk_wire_data d = { .version = cpu_to_le64(7), .differ = cpu_to_le64(7),
@@ -231,6 +244,9 @@ TEST(wire_catchup, "wire: messages of catch-up, and what they may not say")
 	BAD(1, m.index = 0);
 	BAD(1, m.index = 39);			/* the owner's token lies behind it */
 	BAD(1, m.log_term = 4);
+	BAD(1, b.volume_sectors = 0);
+	BAD(1, b.volume_sectors = cpu_to_le64(RAFTBLK_SECTOR_MAX + 8));
+	b.volume_sectors = cpu_to_le64(8);
 	BAD(3, m.chunk = RAFTBLK_CHUNK_MAX + 1);
 	BAD(4, m.nr = 1);
 	BAD(4, m.chunk = 5);			/* would go on before the last one listed */
@@ -243,6 +259,43 @@ TEST(wire_catchup, "wire: messages of catch-up, and what they may not say")
 	BAD(8, d.zero = cpu_to_le64(8));
 	d.zero = cpu_to_le64(4);
 	BAD(8, m.bytes = 0);			/* a CRC of nothing */
+}
+
+TEST(wire_repair, "wire: messages of read repair and verify, and what they may not say")
+{
+	struct raftblk_wire_fetch f = { .hash = { 0, 2 } };
+	struct raftblk_wire_mend w = { .blocks = cpu_to_le64(6), .source = cpu_to_le32(2) };
+	const struct raftblk_msg good[] = {
+		{ .type = RAFTBLK_MSG_FETCH, .chunk = 3, .index = 40, .status = RAFTBLK_FETCH_LOST,
+		  .body = &f, .body_bytes = sizeof(f) },
+		{ .type = RAFTBLK_MSG_VERIFY_REQ, .chunk = 3, .index = 40, .ctx = 9, .term = 3 },
+		{ .type = RAFTBLK_MSG_VERIFY_RESP, .chunk = 3, .index = 40, .ctx = 9, .body = &f,
+		  .body_bytes = sizeof(f) },
+		{ .type = RAFTBLK_MSG_VERIFY_RESP, .chunk = 3, .status = EAGAIN },
+		{ .type = RAFTBLK_MSG_MEND, .chunk = 3, .ctx = 9, .body = &w,
+		  .body_bytes = sizeof(w) },
+		{ .type = RAFTBLK_MSG_MENDED, .chunk = 3, .ctx = 9, .status = EIO },
+	};
+	struct raftblk_msg m, back;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		CHECK_EQ(catchup(&good[i], &back), 0);
+	BAD(0, m.status = RAFTBLK_FETCH_LOST + 1);
+	BAD(0, m.body_bytes = 0);		/* all zeros, and cannot be read */
+	BAD(1, m.body = &f; m.body_bytes = sizeof(f));
+	BAD(1, m.nr = 1);
+	BAD(2, m.body_bytes -= 8);
+	BAD(2, m.status = EAGAIN);
+	BAD(2, m.bytes = 512);
+	BAD(3, m.status = 0);
+	BAD(4, m.body_bytes = 0);
+	BAD(4, w.source = 0);
+	w.source = cpu_to_le32(2);
+	BAD(4, w.blocks = 0);
+	w.blocks = cpu_to_le64(6);
+	BAD(4, w.reserved = cpu_to_le32(1));
+	BAD(5, m.chunk = RAFTBLK_CHUNK_MAX + 1);
 #undef BAD
 }
 

@@ -71,7 +71,7 @@ def compare_data_areas(lab, members=None):
     """Sentences about what differs; [] if all are the same."""
     nodes = [lab.node(n) for n in members] if members else list(lab)
     supers = [superblock(node.disk_path) for node in nodes]
-    size = min(s['volume_sectors'] for s in supers) * 512
+    size = min(s['data_sectors'] or s['volume_sectors'] for s in supers) * 512
     problems = []
     for node, about in list(zip(nodes, supers))[1:]:
         with open(nodes[0].disk_path, 'rb') as first, open(node.disk_path, 'rb') as second:

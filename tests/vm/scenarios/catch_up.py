@@ -71,7 +71,7 @@ def run(lab):
     n3.kill()
     fill(n1, 2)
     oracle = Oracle(DEVICE, blocks=1024, qd=2)
-    writer = oracle.write(n1, pause=10000)
+    writer = oracle.write(n1, pause=2000)
     writer.wait_acks(50)
 
     narrow(lab)

@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
 """A learner for good: it follows, and nobody counts it."""
 
+import time
+
 from rblab.oracle import Oracle
 
-from _common import DEVICE, VOLUME, caught_up, expect, finish, opens, pause, up
+from _common import DEVICE, VOLUME, caught_up, expect, finish, leader, opens, pause, up
 
 LAB = {'nodes': 3, 'disk': '128M'}
 TIMEOUT = 300
 
 
+def member(node, number):
+    return next(m for m in node.status(VOLUME)['members'] if m['id'] == number)
+
+
 def part(node, number):
-    return next(m['part'] for m in node.status(VOLUME)['members'] if m['id'] == number)
+    return member(node, number)['part']
 
 
 def run(lab):
@@ -36,17 +42,29 @@ def run(lab):
     up(n2)
     writer.wait_acks(writer.acks + 100)
 
-    # nobody waits for it
+    # nobody waits for it, and how far it is behind is told
     n3.pause()
+    since = time.monotonic()
     writer.wait_acks(writer.acks + 300)
+    pause(3)
+    late = member(leader(lab), 3)
+    most = time.monotonic() - since
+    expect('entries behind', late['lag'] >= 300)
+    expect('bytes behind', late['lag_bytes'] >= 300 * 4096)
+    expect(f'{late["lag_time"]} ms behind after {most:.1f} s',
+           2500 <= late['lag_time'] <= 1000 * most + 500)
     n3.resume()
     writer.stop()
     expect('write errors', writer.errors, 0)
     caught_up(lab)
     expect('n3 still is', part(n1, 3), 'learner')
+    level = member(leader(lab), 3)
+    expect('behind in the end', (level['lag'], level['lag_time']), (0, 0))
     refused = opens(n3)
     expect('a learner opens the device for writing', refused.rc != 0)
     expect('it does not lead', n3.status(VOLUME)['role'], 'follower')
+    n1.raftblk('member', 'set', VOLUME, '3', '--role', 'voter')
+    lab.wait(lambda: part(n1, 3) == 'voter', 60, 'n3 to become a voter, as it was told to')
     oracle.verify(n1)
     oracle.verify(n3)
     finish(lab)
