@@ -14,13 +14,15 @@ complete()	# complete DIR PREFIX UDEV UNITS
 	local file
 	for file in "$2/sbin/raftblk" "$2/share/man/man8/raftblk.8" \
 		"$2/share/bash-completion/completions/raftblk" \
-		"$3/60-raftblk.rules" "$4/raftblk@.service"; do
+		"$3/60-raftblk.rules" "$4/raftblk@.service" \
+		"$4/raftblk-verify@.service" "$4/raftblk-verify@.timer"; do
 		[ -s "$1$file" ] || { echo "no $file"; return 1; }
 	done
-	[ "$(find "$1" -type f | wc -l)" -eq 5 ] || { find "$1" -type f; return 1; }
+	[ "$(find "$1" -type f | wc -l)" -eq 7 ] || { find "$1" -type f; return 1; }
 	[ -x "$1$2/sbin/raftblk" ] && ! grep -r '@[A-Z]*@' "$1$3" "$1$4" &&
 		grep -q "IMPORT{program}=\"$2/sbin/raftblk probe " "$1$3/60-raftblk.rules" &&
-		grep -q "^ExecStart=$2/sbin/raftblk up " "$1$4/raftblk@.service"
+		grep -q "^ExecStart=$2/sbin/raftblk up " "$1$4/raftblk@.service" &&
+		grep -q "^ExecStart=$2/sbin/raftblk verify " "$1$4/raftblk-verify@.service"
 }
 
 check "install" install_to "$TMP/a" /usr/local
