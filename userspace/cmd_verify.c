@@ -6,26 +6,24 @@
 #include <string.h>
 #include <time.h>
 
+#include "../kernel/core/verify.h"
+#include "member.h"
 #include "nl.h"
 #include "tool.h"
 
 #define LOOK_NS		300000000L	/* how often it is looked at */
 
-/* What the volume says of it; NULL and the error has been shown. */
-static struct json_object *look(struct nl *nl, const char *name, struct json_object **volumes)
+/* What @vol, the caller's then, says of it; NULL and the error has been shown. */
+static struct json_object *look(struct nl *nl, const char *name, struct json_object **vol)
 {
-	struct json_object *verify = NULL;
-	int err = nl_get(nl, name, volumes);
+	struct json_object *verify;
 
-	if (err) {
-		fail(code_of(-err), "%s: %s", name, nl->error);
+	if (member_volume(nl, name, vol))
 		return NULL;
-	}
-	if (json_object_array_length(*volumes))
-		verify = j_get(json_object_array_get_idx(*volumes, 0), "verify");
+	verify = j_get(*vol, "verify");
 	if (!verify) {
 		fail(EXIT_ERROR, "%s: the module does not say how it goes", name);
-		json_object_put(*volumes);
+		json_object_put(*vol);
 	}
 	return verify;
 }
@@ -54,7 +52,7 @@ static int show_end(struct json_object *v)
 
 	for (size_t i = 0; i < nr; i++)
 		show_finding(json_object_array_get_idx(findings, i));
-	if (nr == 64)
+	if (nr == RAFTBLK_VERIFY_FINDINGS)
 		printf("and perhaps more: only so many ranges are remembered\n");
 	if (in_part)
 		printf("%s were compared without a member that could not be reached\n",
@@ -76,22 +74,22 @@ static int show_end(struct json_object *v)
 static int wait_end(struct nl *nl, const char *name)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_NS };
-	struct json_object *volumes, *v;
+	struct json_object *vol, *v;
 	int ret;
 
 	for (;;) {
-		v = look(nl, name, &volumes);
+		v = look(nl, name, &vol);
 		if (!v)
 			return EXIT_ERROR;
 		progress_show("comparing", j_u64(v, "done"), j_u64(v, "total"), true);
 		if (!j_bool(v, "running"))
 			break;
-		json_object_put(volumes);
+		json_object_put(vol);
 		nanosleep(&pause, NULL);
 	}
 	progress_end();
 	ret = show_end(v);
-	json_object_put(volumes);
+	json_object_put(vol);
 	return ret;
 }
 

@@ -208,7 +208,8 @@ static void hint(const char *fmt, ...)
 	printf("%s\n", color("off"));
 }
 
-/* Not connected, or silent towards the leader: of a machine without power the connection is there
+/*
+ * Not connected, or silent towards the leader: of a machine without power the connection is there
  * until somebody gives it up.
  */
 static bool is_missing(struct json_object *vol, struct json_object *m)

@@ -27,6 +27,12 @@ static bool repair_is_io(const struct raftblk_repair *s)
 	return s->state == RAFTBLK_REPAIR_LOOKING || s->state == RAFTBLK_REPAIR_WRITING;
 }
 
+/* Another member has, or what came does not fit yet. */
+static bool repair_waits(const struct raftblk_repair *s)
+{
+	return s->state == RAFTBLK_REPAIR_ASKED || s->state == RAFTBLK_REPAIR_HAVE;
+}
+
 /* Nothing is with the shell. */
 bool raftblk_repair_is_idle(const struct raftblk_replica *rep)
 {
@@ -274,14 +280,8 @@ static void reads_step(struct raftblk_replica *rep)
 
 static void repair_expire(struct raftblk_replica *rep, struct raftblk_repair *s)
 {
-	switch (s->state) {
-	case RAFTBLK_REPAIR_ASK:
-	case RAFTBLK_REPAIR_ASKED:
-	case RAFTBLK_REPAIR_HAVE:
-		break;
-	default:
+	if (s->state != RAFTBLK_REPAIR_ASK && !repair_waits(s))
 		return;
-	}
 	if (s->config_gen != rep->raft.config_gen) {
 		s->config_gen = rep->raft.config_gen;
 		s->refused = 0;
@@ -289,7 +289,7 @@ static void repair_expire(struct raftblk_replica *rep, struct raftblk_repair *s)
 	}
 	if (rep->now >= s->deadline || !has_source(rep, s->refused, s->source)) {
 		repair_failed(rep, s, -EIO);
-	} else if (s->state != RAFTBLK_REPAIR_ASK && rep->now >= s->until) {
+	} else if (repair_waits(s) && rep->now >= s->until) {
 		if (s->state == RAFTBLK_REPAIR_HAVE)
 			repair_ask(rep, s);
 		repair_ask_next(s, rep->now);
@@ -393,12 +393,12 @@ u64 raftblk_repair_deadline(const struct raftblk_replica *rep)
 		const struct raftblk_repair *s = &rep->repair.slot[i];
 
 		if (s->state == RAFTBLK_REPAIR_ASK)
-			at = min(at, raftblk_deadline_ahead(rep, min(s->ask_at, s->deadline)));
-		if (s->state == RAFTBLK_REPAIR_ASK || s->state == RAFTBLK_REPAIR_ASKED ||
-		    s->state == RAFTBLK_REPAIR_HAVE)
-			at = min(at, raftblk_deadline_ahead(rep, s->deadline));
-		if (s->state == RAFTBLK_REPAIR_ASKED || s->state == RAFTBLK_REPAIR_HAVE)
+			at = min(at, raftblk_deadline_ahead(rep, s->ask_at));
+		else if (repair_waits(s))
 			at = min(at, raftblk_deadline_ahead(rep, s->until));
+		else
+			continue;
+		at = min(at, raftblk_deadline_ahead(rep, s->deadline));
 	}
 	return at;
 }

@@ -53,8 +53,8 @@ struct raftblk_ask {
 	u32 status;
 	const void *body;
 	void *answer;
-	bool redirected;
 	void *refusal;
+	bool redirected;
 	bool asked;
 	bool lost;
 	bool answered;

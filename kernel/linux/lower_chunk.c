@@ -178,12 +178,18 @@ void raftblk_lower_chunk_read(struct raftblk_volume *vol, const struct raftblk_c
 }
 
 /* What cannot be read is not known, and will be overwritten. */
-void raftblk_chunk_read_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
+/* What was read for its hashes is not needed any more. */
+static void give_hashes(struct raftblk_chunk_op *op)
 {
-	vol->lower->chunk_reads--;
 	raftblk_payload_put(op->payload);
 	op->payload = NULL;
 	memcpy(op->what.hash, op->hash, sizeof(op->hash));
+}
+
+void raftblk_chunk_read_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
+{
+	vol->lower->chunk_reads--;
+	give_hashes(op);
 	raftblk_replica_chunk_read(&vol->replica, raftblk_now(), op->what.id);
 }
 
@@ -309,9 +315,7 @@ void raftblk_lower_chunk_hash(struct raftblk_volume *vol, const struct raftblk_c
 
 void raftblk_chunk_hash_ended(struct raftblk_volume *vol, struct raftblk_chunk_op *op)
 {
-	raftblk_payload_put(op->payload);
-	op->payload = NULL;
-	memcpy(op->what.hash, op->hash, sizeof(op->hash));
+	give_hashes(op);
 	raftblk_replica_chunk_hashed(&vol->replica, raftblk_now(), op->what.id, op->io.status);
 }
 

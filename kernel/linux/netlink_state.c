@@ -58,7 +58,8 @@ int raftblk_netlink_put_member(struct sk_buff *skb, const struct raftblk_member 
 	return 0;
 }
 
-/* Payload of the entries above @match, or false if they are not here any more.  Of many, what
+/*
+ * Payload of the entries above @match, or false if they are not here any more.  Of many, what
  * they take in the ring, which is a little more.
  */
 static bool lag_bytes(struct raftblk_log *log, u64 match, u64 *bytes)

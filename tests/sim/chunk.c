@@ -39,18 +39,23 @@ static u32 nr_blocks(u32 nsect)
 
 #define BLOCK_BYTES	(RAFTBLK_BLOCK_SECTORS * SECTOR)
 
-/* ---- the member that is behind ---- */
-
-static void was_read(struct disk_op *op)
+static void hash_blocks(const struct disk_op *op, u64 *hash)
 {
-	struct node *n = op->node;
-	u64 *hash = op->ptr;
-	u32 id = op->a;
 	u32 i;
 
 	memset(hash, 0, RAFTBLK_CHUNK_BLOCKS * sizeof(*hash));
 	for (i = 0; i < nr_blocks(op->b) && !op->failed; i++)
 		hash[i] = block_hash(op->buf + i * BLOCK_BYTES, block_bytes(op->b, i));
+}
+
+/* ---- the member that is behind ---- */
+
+static void was_read(struct disk_op *op)
+{
+	struct node *n = op->node;
+	u32 id = op->a;
+
+	hash_blocks(op, op->ptr);
 	io_end(op);
 	raftblk_replica_chunk_read(&n->rep, node_now(n), id);
 	node_run(n);
@@ -59,13 +64,9 @@ static void was_read(struct disk_op *op)
 static void was_hashed(struct disk_op *op)
 {
 	struct node *n = op->node;
-	u64 *hash = op->ptr;
 	u32 id = op->a;
-	u32 i;
 
-	memset(hash, 0, RAFTBLK_CHUNK_BLOCKS * sizeof(*hash));
-	for (i = 0; i < nr_blocks(op->b); i++)
-		hash[i] = block_hash(op->buf + i * BLOCK_BYTES, block_bytes(op->b, i));
+	hash_blocks(op, op->ptr);
 	io_end(op);
 	raftblk_replica_chunk_hashed(&n->rep, node_now(n), id, chance(5) ? -ENOMEM : 0);
 	node_run(n);

@@ -708,7 +708,8 @@ bool faults_flipped(u32 id, u64 sector, u64 nsect)
 	const struct flip *f;
 
 	for (f = flips; f; f = f->next)
-		if ((!id || f->node->id == id) && f->sector / RAFTBLK_BLOCK_SECTORS >= sector / RAFTBLK_BLOCK_SECTORS &&
+		if ((!id || f->node->id == id) &&
+		    f->sector >= round_down(sector, RAFTBLK_BLOCK_SECTORS) &&
 		    f->sector < round_up(sector + nsect, RAFTBLK_BLOCK_SECTORS))
 			return true;
 	return false;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Each planted fault has to be found: by the checks, and what damages data also
-# by the oracle alone.
+# by the oracle alone, for which a third of the seeds has to do.
 # usage: planted.sh BUILD-DIR SEEDS JOBS FAULT...
 dir=$1 seeds=$2 jobs=$3
 shift 3

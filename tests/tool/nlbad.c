@@ -44,6 +44,14 @@ static struct nlmsghdr *req(u8 cmd)
 	return nl_request(&nl, cmd);
 }
 
+static struct nlmsghdr *of_volume(u8 cmd, const char *name)
+{
+	struct nlmsghdr *nlh = req(cmd);
+
+	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	return nlh;
+}
+
 static void test_naming(const char *name)
 {
 	static const u8 cmds[] = {
@@ -103,33 +111,25 @@ static void test_others(const char *name)
 	nlh = req(RAFTBLK_CMD_UP);
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_PATH, "");
 	refused(nlh, EINVAL, true, "up of an empty path");
-	nlh = req(RAFTBLK_CMD_TRANSFER);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_TRANSFER, name);
 	refused(nlh, EINVAL, true, "transfer to nobody");
-	nlh = req(RAFTBLK_CMD_TRANSFER);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_TRANSFER, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 0);
 	refused(nlh, ERANGE, true, "transfer to node 0");
-	nlh = req(RAFTBLK_CMD_TRANSFER);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_TRANSFER, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 4711);
 	refused(nlh, ENOENT, true, "transfer to a stranger");
-	nlh = req(RAFTBLK_CMD_RESIZE);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_RESIZE, name);
 	refused(nlh, EINVAL, true, "resize to no size");
-	nlh = req(RAFTBLK_CMD_RESIZE);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_RESIZE, name);
 	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 1ULL << 63);
 	refused(nlh, EFBIG, true, "resize to 2^63");
-	nlh = req(RAFTBLK_CMD_RESIZE);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_RESIZE, name);
 	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 513);
 	refused(nlh, EINVAL, true, "resize to no whole sectors");
-	nlh = req(RAFTBLK_CMD_SET);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_SET, name);
 	refused(nlh, EINVAL, true, "set nothing");
-	nlh = req(RAFTBLK_CMD_SET);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_SET, name);
 	mnl_attr_put_u8(nlh, RAFTBLK_A_VOLUME_QUORUM_READS, 2);
 	refused(nlh, ERANGE, true, "set quorum reads to 2");
 	refused(req(RAFTBLK_CMD_EVENT), EOPNOTSUPP, false, "an event is no request");
@@ -262,22 +262,17 @@ static void test_unprivileged(const char *name, const char *dev)
 	nlh = req(RAFTBLK_CMD_UP);
 	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_PATH, dev);
 	refused(nlh, EPERM, false, "unprivileged up");
-	nlh = req(RAFTBLK_CMD_DOWN);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_DOWN, name);
 	refused(nlh, EPERM, false, "unprivileged down");
-	nlh = req(RAFTBLK_CMD_TOKEN);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_TOKEN, name);
 	refused(nlh, EPERM, false, "unprivileged token");
-	nlh = req(RAFTBLK_CMD_TRANSFER);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_TRANSFER, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_TO, 1);
 	refused(nlh, EPERM, false, "unprivileged transfer");
-	nlh = req(RAFTBLK_CMD_RESIZE);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_RESIZE, name);
 	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_SIZE, 1ULL << 30);
 	refused(nlh, EPERM, false, "unprivileged resize");
-	nlh = req(RAFTBLK_CMD_SET);
-	mnl_attr_put_strz(nlh, RAFTBLK_A_VOLUME_NAME, name);
+	nlh = of_volume(RAFTBLK_CMD_SET, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_IO_TIMEOUT, 1);
 	refused(nlh, EPERM, false, "unprivileged set");
 	refused(join(0, 4), EPERM, false, "unprivileged join");
