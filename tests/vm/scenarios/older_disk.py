@@ -10,7 +10,8 @@ from _common import DEVICE, VOLUME, caught_up, expect, finish, form, pause, up
 LAB = {'nodes': 3, 'disk': '96M'}
 TIMEOUT = 600
 
-SAYS = r'^raftblk0 \(vol0\): the disk is an older copy: node \d+ remembers term \d+ and entries up to \d+'
+SAYS = (r'^raftblk0 \(vol0\): the disk is an older copy: node \d+ remembers term \d+ and entries up to \d+',
+        r'^raftblk0 \(vol0\): lost entries were fetched again, may vote$')
 
 
 def copy_disk(node):
@@ -45,10 +46,12 @@ def needed(lab, oracle):
 
 def run(lab):
     n1, n2, n3 = lab
-    lab.allow(SAYS)
+    lab.allow(*SAYS)
     form(lab, '16M')
     oracle = Oracle(DEVICE, blocks=1024, qd=4)
-    oracle.write(n1).wait_acks(100).stop()
+    writer = oracle.write(n1)
+    writer.wait_acks(100)
+    expect('write errors', writer.stop().errors, 0)
 
     kept = needed(lab, oracle)
     lab.say('n3 comes back with an older disk, is told, and then n1 is gone')
