@@ -115,6 +115,27 @@ static void add_catchup(struct json_object *ckpt, const struct raftblk_ckpt *c)
 	json_object_object_add(ckpt, "catchup", j);
 }
 
+/* What other members are known to have promised. */
+static void add_promises(struct json_object *ckpt, const struct raftblk_ckpt *c)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (int i = 0; i < RAFTBLK_MAX_MEMBERS; i++) {
+		const struct raftblk_promise *p = &c->promise[i];
+		struct json_object *j;
+
+		if (!p->id)
+			continue;
+		j = json_object_new_object();
+		add_u64(j, "id", p->id);
+		add_u64(j, "term", p->term);
+		add_u64(j, "ack_term", p->ack_term);
+		add_u64(j, "index", p->index);
+		json_object_array_add(list, j);
+	}
+	json_object_object_add(ckpt, "promises", list);
+}
+
 static struct json_object *ckpt_json(const struct raftblk_ckpt *c)
 {
 	struct json_object *j = json_object_new_object();
@@ -135,6 +156,7 @@ static struct json_object *ckpt_json(const struct raftblk_ckpt *c)
 	if (c->flags & RAFTBLK_CKPT_F_INCOMPLETE)
 		add_catchup(j, c);
 	json_object_object_add(j, "config", config_json(&c->config));
+	add_promises(j, c);
 	return j;
 }
 

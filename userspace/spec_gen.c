@@ -80,11 +80,12 @@ static const char *const spec_event_kind_names[] = {
 	"verify-end",
 	"mended",
 	"resized",
+	"older-disk",
 };
 
 const struct spec_enum spec_event_kind = {
 	.names = spec_event_kind_names,
-	.nr = 21,
+	.nr = 22,
 };
 
 static const struct spec_attr spec_set_volume_attrs[] = {

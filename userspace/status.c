@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../kernel/core/entry.h"
 #include "catchup.h"
 #include "member.h"
 #include "status.h"
@@ -278,7 +279,11 @@ static void show_hints(struct json_object *vol)
 		     "another member with data is back%s%s.", j_u64(vol, "leader"),
 		     missing[0] ? ": node " : "", missing);
 	}
-	if (j_u64(vol, "proof"))
+	if (j_u64(vol, "proof") >= RAFTBLK_INDEX_MAX)
+		hint("This member's disk is an older copy: others remember more of it than is here. "
+		     "Until it has that again it does not stand for election, and votes only for a "
+		     "member that cannot lack it.");
+	else if (j_u64(vol, "proof"))
 		hint("This member lost entries it may have promised to keep (up to %" PRIu64 "); "
 		     "until it has them again it does not stand for election, and votes only for a "
 		     "member that cannot lack them.", j_u64(vol, "proof"));

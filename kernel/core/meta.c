@@ -243,6 +243,45 @@ int raftblk_vote_decode(struct raftblk_vote *v, const u8 *uuid, const void *buf)
 	return v->generation > RAFTBLK_INDEX_MAX || v->term > RAFTBLK_INDEX_MAX ? -EBADMSG : 0;
 }
 
+static void promises_encode(const struct raftblk_promise *p, struct raftblk_disk_promise *d)
+{
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_MAX_MEMBERS; i++) {
+		d[i].id = cpu_to_le32(p[i].id);
+		d[i].life = cpu_to_le64(p[i].life);
+		d[i].term = cpu_to_le64(p[i].term);
+		d[i].ack_term = cpu_to_le64(p[i].ack_term);
+		d[i].index = cpu_to_le64(p[i].index);
+		d[i].log_term = cpu_to_le64(p[i].log_term);
+	}
+}
+
+static void promises_decode(struct raftblk_promise *p, const struct raftblk_disk_promise *d)
+{
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_MAX_MEMBERS; i++) {
+		p[i].id = le32_to_cpu(d[i].id);
+		p[i].life = le64_to_cpu(d[i].life);
+		p[i].term = le64_to_cpu(d[i].term);
+		p[i].ack_term = le64_to_cpu(d[i].ack_term);
+		p[i].index = le64_to_cpu(d[i].index);
+		p[i].log_term = le64_to_cpu(d[i].log_term);
+	}
+}
+
+static bool promises_ok(const struct raftblk_promise *p)
+{
+	u32 i;
+
+	for (i = 0; i < RAFTBLK_MAX_MEMBERS; i++)
+		if (p[i].term > RAFTBLK_INDEX_MAX || p[i].ack_term > RAFTBLK_INDEX_MAX ||
+		    p[i].index > RAFTBLK_INDEX_MAX || p[i].log_term > p[i].ack_term)
+			return false;
+	return true;
+}
+
 void raftblk_ckpt_encode(const struct raftblk_ckpt *c, const u8 *uuid, void *buf)
 {
 	struct raftblk_disk_ckpt *d = buf;
@@ -271,6 +310,7 @@ void raftblk_ckpt_encode(const struct raftblk_ckpt *c, const u8 *uuid, void *buf
 	d->cursor = cpu_to_le64(c->cursor);
 	d->tag_index = cpu_to_le64(c->tag_index);
 	raftblk_config_encode(&c->config, &d->config);
+	promises_encode(c->promise, d->promise);
 	d->crc = cpu_to_le32(crc_of(d));
 }
 
@@ -311,7 +351,8 @@ int raftblk_ckpt_decode(struct raftblk_ckpt *c, const u8 *uuid, const void *buf)
 	c->boundary_term = le64_to_cpu(d->boundary_term);
 	c->cursor = le64_to_cpu(d->cursor);
 	c->tag_index = le64_to_cpu(d->tag_index);
-	if (!ckpt_catchup_ok(c))
+	promises_decode(c->promise, d->promise);
+	if (!ckpt_catchup_ok(c) || !promises_ok(c->promise))
 		return -EBADMSG;
 	if (c->retain_pos > c->replay_pos || c->replay_pos > RAFTBLK_SECTOR_MAX ||
 	    !c->applied_index != !c->applied_term ||

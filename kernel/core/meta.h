@@ -50,6 +50,18 @@ struct raftblk_vote {
 };
 
 /**
+ * struct raftblk_promise - host form of struct raftblk_disk_promise
+ */
+struct raftblk_promise {
+	u32 id;
+	u64 life;
+	u64 term;
+	u64 ack_term;
+	u64 index;
+	u64 log_term;
+};
+
+/**
  * struct raftblk_ckpt - host form of struct raftblk_disk_ckpt
  */
 struct raftblk_ckpt {
@@ -73,6 +85,7 @@ struct raftblk_ckpt {
 	u64 cursor;
 	u64 tag_index;
 	struct raftblk_config config;
+	struct raftblk_promise promise[RAFTBLK_MAX_MEMBERS];
 };
 
 /* Encode into a zeroed-by-callee buffer of RAFTBLK_META_BYTES (vote: RAFTBLK_VOTE_BYTES). */

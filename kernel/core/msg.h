@@ -11,7 +11,7 @@ enum raftblk_msg_type {
 	RAFTBLK_MSG_PREVOTE_RESP,	/* term, status: 0 granted; ctx: term asked about */
 	RAFTBLK_MSG_VOTE_REQ,		/* as PREVOTE_REQ */
 	RAFTBLK_MSG_VOTE_RESP,		/* as PREVOTE_RESP */
-	RAFTBLK_MSG_HEARTBEAT,		/* commit, ctx: read round, sent_at */
+	RAFTBLK_MSG_HEARTBEAT,		/* commit, ctx: read round, sent_at; index, log_term: durable here */
 	RAFTBLK_MSG_HEARTBEAT_RESP,	/* index: match, ctx and sent_at echoed, flags */
 	RAFTBLK_MSG_APPEND,		/* index, log_term: entry before; commit; nr entries */
 	RAFTBLK_MSG_APPEND_RESP,	/* index: durable match; or REJECT with ctx: index refused, index and log_term: hint */
@@ -25,7 +25,9 @@ enum raftblk_msg_type {
 	RAFTBLK_MSG_JOIN_RESP,		/* status; body: what a joiner must know */
 	RAFTBLK_MSG_CHANGE_REQ,		/* body: struct raftblk_wire_change */
 	RAFTBLK_MSG_CHANGE_RESP,	/* status; body, with EREMOTE: who leads */
-	RAFTBLK_MSG_MAX = RAFTBLK_MSG_CHANGE_RESP,
+	RAFTBLK_MSG_RECALL_REQ,		/* I have just started: what did I promise you?  life */
+	RAFTBLK_MSG_RECALL_RESP,	/* ctx: life of who asked; sent_at: its term; commit: term in which it acknowledged index, log_term; status: EXACT */
+	RAFTBLK_MSG_MAX = RAFTBLK_MSG_RECALL_RESP,
 	/* catch-up by extents, read repair, verify; 42 to 47 are kept for them */
 	RAFTBLK_MSG_CATCHUP_REQ = 32,	/* to the leader: ctx; index: applied and durable here */
 	RAFTBLK_MSG_CATCHUP_RESP,	/* ctx, status; index, log_term: boundary; body */
@@ -51,6 +53,8 @@ enum raftblk_msg_type {
 #define RAFTBLK_MSG_F_END	0x40	/* list resp: there are no more */
 #define RAFTBLK_MSG_F_ALL	0x7f
 
+#define RAFTBLK_RECALL_EXACT	1	/* status of RECALL_RESP: nothing else was promised in my term */
+
 #define RAFTBLK_MSG_MAX_ENTRIES	64	/* entries of an APPEND, at most */
 #define RAFTBLK_MSG_MAX_BYTES	(4U << 20)	/* payload of an APPEND, at most */
 #define RAFTBLK_MSG_BODY_MAX	4096
@@ -58,6 +62,7 @@ enum raftblk_msg_type {
 /**
  * struct raftblk_msg - one message, host byte order
  * @from: sender; on receipt the connection's authenticated peer
+ * @life: of consensus: random, another one whenever the sender is started; 0: unknown
  * @ent: entries of a received APPEND, @nr of them, payload attached and CRC
  *	checked.  Each payload reference is the message's.  For one to be sent
  *	@ent is NULL: the entries are log entries index + 1 ... index + nr.
@@ -80,6 +85,7 @@ struct raftblk_msg {
 	u64 commit;
 	u64 ctx;
 	u64 sent_at;
+	u64 life;
 	struct raftblk_entry *ent;
 	u64 chunk;
 	const void *body;
@@ -87,6 +93,17 @@ struct raftblk_msg {
 	u32 bytes;
 	struct raftblk_payload *payload;
 };
+
+static inline bool raftblk_msg_is_recall(u8 type)
+{
+	return type == RAFTBLK_MSG_RECALL_REQ || type == RAFTBLK_MSG_RECALL_RESP;
+}
+
+/* What raft_receive() takes. */
+static inline bool raftblk_msg_is_consensus(u8 type)
+{
+	return type <= RAFTBLK_MSG_TIMEOUT_NOW || raftblk_msg_is_recall(type);
+}
 
 static inline bool raftblk_msg_is_grow(u8 type)
 {

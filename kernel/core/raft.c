@@ -48,6 +48,7 @@ static struct raft_peer *raft_guest(struct raft *r, u32 id)
 	p = &r->peer[r->config.nr];
 	memset(p, 0, sizeof(*p));
 	p->id = id;
+	raft_recall_ask(r, p);
 	r->guest = id;
 	return p;
 }
@@ -180,6 +181,7 @@ void raft_become_leader(struct raft *r, u64 now)
 
 	r->role = RAFT_LEADER;
 	r->leader = r->id;
+	r->led_term = r->term;
 	r->term_start = 0;
 	r->transfer_to = 0;
 	r->transfer_campaign = false;
@@ -242,20 +244,26 @@ void raft_init(struct raft *r, u32 id, const struct raft_params *params,
 	if (r->nr_history)
 		memcpy(r->history, history + skip, r->nr_history * sizeof(*history));
 	raft_peers_rebuild(r, config);
+	raft_recall_init(r, now, seed);
 	raft_election_reset(r, now);
 }
 
 void raft_tick(struct raft *r, u64 now)
 {
+	raft_recall_tick(r, now);
 	if (r->role == RAFT_LEADER)
 		raft_lead_tick(r, now);
-	else if (now >= r->election_at)
+	else if (r->sure && now >= r->election_at)
 		raft_campaign(r, now, false);
 }
 
 u64 raft_deadline(const struct raft *r)
 {
-	return r->role == RAFT_LEADER ? r->tick_at : r->election_at;
+	u64 at = raft_recall_deadline(r);
+
+	if (!r->sure)
+		return at;
+	return min(at, r->role == RAFT_LEADER ? r->tick_at : r->election_at);
 }
 
 /*
@@ -308,6 +316,14 @@ void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m)
 		return;
 	if (!p)
 		p = raft_guest(r, m->from);
+	if (raftblk_msg_is_recall(m->type)) {
+		raft_receive_recall(r, now, m);
+		return;
+	}
+	if (p)
+		raft_promise_note(r, p, m);
+	if (!r->sure)
+		return;
 	if (p && m->from != r->id && m->term == r->term)
 		p->heard_at = now;
 
@@ -383,6 +399,9 @@ static void poll_heartbeat(struct raft *r, struct raft_peer *p, struct raftblk_m
 	/* Not beyond what the peer is known to share: it may hold other entries there. */
 	m->commit = min(r->commit, p->match);
 	m->ctx = r->read_round;
+	/* A promise like an acknowledgement: this leader counts it. */
+	m->index = r->log->durable;
+	m->log_term = raftblk_log_term(r->log, r->log->durable);
 	if (p->progress == RAFT_BEHIND)
 		m->flags |= RAFTBLK_MSG_F_BEHIND;
 }
@@ -443,7 +462,9 @@ static bool raft_poll_peer(struct raft *r, u64 now, u32 slot, u32 ready, struct 
 	m->from = r->id;
 	m->to = p->id;
 	m->term = r->term;
-	if ((ready & (1U << slot)) && raft_poll_control(r, now, p, m))
+	m->life = r->life;
+	if ((ready & (1U << slot)) &&
+	    (raft_recall_poll(r, now, p, m) || (r->sure && raft_poll_control(r, now, p, m))))
 		return true;
 	if (slot == r->config.nr)
 		return false;	/* a guest is not sent entries */

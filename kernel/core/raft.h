@@ -43,6 +43,8 @@ enum raft_role {
  * @window_entries: likewise entries
  * @batch_bytes: most payload in one APPEND that has more than one entry
  * @quorum_reads: do not use the lease, confirm every read with a majority
+ * @recall_ns: how long a member that has just started waits to hear from all others what it
+ *	had promised, before it takes part; 0: it does not ask
  */
 struct raft_params {
 	u64 election_ns;
@@ -52,6 +54,7 @@ struct raft_params {
 	u32 window_entries;
 	u32 batch_bytes;
 	bool quorum_reads;
+	u64 recall_ns;
 };
 
 #define RAFT_PARAMS_DEFAULT { \
@@ -62,6 +65,7 @@ struct raft_params {
 	.window_entries = 1024, \
 	.batch_bytes = 512U << 10, \
 	.quorum_reads = false, \
+	.recall_ns = 1000 * RAFTBLK_NSEC_PER_MSEC, \
 }
 
 /* How a leader sends to a peer */
@@ -94,6 +98,9 @@ enum raft_progress {
  *	it was sent; too long ago means that appends were lost with a connection
  * @holding: its last answer had RAFTBLK_MSG_F_HOLDING
  * @voted: answer in the election this member holds: granted or not (@answered)
+ * @promise: what it is known to have promised
+ * @recalled: it has told what this member had promised it
+ * @recall_at: when it is asked again
  *
  * What is owed, sent by raft_poll():
  * @owe_vote_req: a (pre)vote request of this election
@@ -102,6 +109,8 @@ enum raft_progress {
  * @owe_heartbeat_resp: echo for @heartbeat_ctx, @heartbeat_sent_at
  * @owe_heartbeat: a heartbeat
  * @owe_timeout_now: campaign at once
+ * @owe_recall_req: the question what this member had promised
+ * @owe_recall_resp: the answer to the same, asked in life @recall_life
  */
 struct raft_peer {
 	u32 id;
@@ -122,6 +131,9 @@ struct raft_peer {
 	bool incomplete;
 	bool voted;
 	bool answered;
+	struct raftblk_promise promise;
+	bool recalled;
+	u64 recall_at;
 
 	bool owe_vote_req;
 	bool owe_vote_resp;
@@ -129,6 +141,9 @@ struct raft_peer {
 	bool owe_heartbeat_resp;
 	bool owe_heartbeat;
 	bool owe_timeout_now;
+	bool owe_recall_req;
+	bool owe_recall_resp;
+	u64 recall_life;
 	struct {
 		u8 type;
 		u64 term;
@@ -175,8 +190,15 @@ struct raft_mark {
  * @proof_index: this member may have lost acknowledged entries up to here
  *	(struct raftblk_disk_ckpt): until an entry of a current leader's term is
  *	committed in its log it does not campaign, and votes only for who cannot
- *	lack them
- * @proof_term: term at start; what was lost was acknowledged in it or before
+ *	lack them.  RAFTBLK_INDEX_MAX: nobody knows how far
+ * @proof_term: term at start, or a higher one that others remember; what was lost was
+ *	acknowledged in it or before
+ * @life: random, another one with each start
+ * @sure: all others have told what this member had promised, or were waited for until
+ *	@recall_until.  Before, it says nothing and listens to nothing
+ * @led_term: the last one that it led in this life
+ * @older: others remember more than its disk: see raft_recall.c
+ * @older_id, @older_term, @older_index: which one, and what, first
  * @heard_leader_at: last word from a current leader; start of this member
  *	counts as one, since what it promised before is forgotten
  * @election_at: campaign when this time comes
@@ -223,6 +245,14 @@ struct raft {
 	u64 matched;
 	u64 proof_index;
 	u64 proof_term;
+	u64 life;
+	bool sure;
+	u64 recall_until;
+	u64 led_term;
+	bool older;
+	u32 older_id;
+	u64 older_term;
+	u64 older_index;
 	u64 heard_leader_at;
 	u64 election_at;
 	u64 tick_at;
@@ -265,13 +295,17 @@ struct raft {
  *	first, @nr_history of them (the oldest are dropped beyond RAFT_CONFIG_HISTORY)
  * @commit: applied_index of the checkpoint
  * @proof_index: see struct raft
- * @seed: randomness for election times
+ * @seed: randomness for election times, and which life this is
  */
 void raft_init(struct raft *r, u32 id, const struct raft_params *params,
 	       struct raftblk_log *log, const struct raftblk_vote *vote,
 	       const struct raftblk_config *config,
 	       const struct raftblk_config *history, u32 nr_history,
 	       u64 commit, u64 proof_index, u64 now, u64 seed);
+
+/* To and from the checkpoint: what others have promised, RAFTBLK_MAX_MEMBERS of it. */
+void raft_promises_save(const struct raft *r, struct raftblk_promise *promise);
+void raft_promises_load(struct raft *r, const struct raftblk_promise *promise);
 
 /* Time passed. */
 void raft_tick(struct raft *r, u64 now);
@@ -282,7 +316,7 @@ u64 raft_deadline(const struct raft *r);
 /**
  * raft_receive() - a message of consensus came in
  *
- * Takes types PREVOTE_REQ to TIMEOUT_NOW.  Payload references of an APPEND's
+ * Takes what raftblk_msg_is_consensus() says.  Payload references of an APPEND's
  * entries that are put into the log are taken over and set to NULL in
  * @m->ent; the rest stays the caller's.
  *

@@ -52,6 +52,15 @@ void raft_receive_heartbeat_resp(struct raft *r, u64 now, const struct raftblk_m
 bool raft_lead_append_wanted(struct raft *r, u64 now, u32 slot, u16 *nr, u32 *bytes);
 void raft_lead_append_sent(struct raft *r, u64 now, u32 slot, u16 nr, u32 bytes);
 
+/* raft_recall.c */
+void raft_recall_init(struct raft *r, u64 now, u64 seed);
+void raft_recall_ask(struct raft *r, struct raft_peer *p);
+void raft_recall_tick(struct raft *r, u64 now);
+u64 raft_recall_deadline(const struct raft *r);
+void raft_receive_recall(struct raft *r, u64 now, const struct raftblk_msg *m);
+bool raft_recall_poll(struct raft *r, u64 now, struct raft_peer *p, struct raftblk_msg *m);
+void raft_promise_note(const struct raft *r, struct raft_peer *p, const struct raftblk_msg *m);
+
 /* raft_age.c */
 void raft_ages_reset(struct raft *r, u64 now);
 void raft_ages_note(struct raft *r, u64 now);

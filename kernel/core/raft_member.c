@@ -12,6 +12,8 @@ static void raft_peer_init(struct raft *r, struct raft_peer *p, u32 id)
 	p->id = id;
 	p->next = r->log->last + 1;
 	p->progress = RAFT_PROBE;
+	if (id != r->id)
+		raft_recall_ask(r, p);
 }
 
 /* Forget those that are not in @config; returns how many are left, in their order. */

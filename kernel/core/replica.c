@@ -84,6 +84,10 @@ static void tell_changes(struct raftblk_replica *rep)
 
 	tell_role(rep);
 	raftblk_replica_config_moved(rep);
+	if (r->older && !rep->told_older)
+		raftblk_replica_event3(rep, RAFTBLK_EVENT_OLDER_DISK, r->older_id, r->older_index,
+				       r->older_term);
+	rep->told_older = r->older;
 	if (!r->removed && raft_has_left(r, r->id))
 		raftblk_replica_removed(rep, rep->now);
 	if (r->behind && !rep->told_behind)
@@ -218,6 +222,7 @@ int raftblk_replica_init(struct raftblk_replica *rep, const struct raftblk_super
 	raft_init(&rep->raft, super->node_id, &params->raft, &rep->log, vote,
 		  &rep->work_config[found.nr - 1], rep->work_config, found.nr - 1,
 		  ckpt->applied_index, proof, now, seed);
+	raft_promises_load(&rep->raft, ckpt->promise);
 	rep->told_config = rep->raft.config_gen;
 	rep->told_term = rep->raft.term;
 	raftblk_replica_ckpt_init(rep, proof);
@@ -322,6 +327,9 @@ static void receive_check_room(struct raftblk_replica *rep, const struct raftblk
 static void receive_consensus(struct raftblk_replica *rep, u64 now, const struct raftblk_msg *m)
 {
 	raft_receive(&rep->raft, now, m);
+	/* Others remember what is not here: that has to be on disk before anything else. */
+	if (rep->raft.proof_index > rep->ckpt.proof_index)
+		rep->proof_pending = true;
 	receive_check_room(rep, m);
 	raftblk_replica_track(rep);
 }
@@ -373,7 +381,7 @@ void raftblk_replica_receive(struct raftblk_replica *rep, u64 now, struct raftbl
 	rep->now = now;
 	rep->busy = true;
 	if (!raftblk_replica_halted(rep)) {
-		if (m->type <= RAFTBLK_MSG_TIMEOUT_NOW)
+		if (raftblk_msg_is_consensus(m->type))
 			receive_consensus(rep, now, m);
 		else
 			receive_own(rep, m);

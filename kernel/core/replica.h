@@ -220,6 +220,7 @@ enum raftblk_event_type {
 	RAFTBLK_EVENT_VERIFY_END,	/* a: status, b: blocks that differed, c: mended */
 	RAFTBLK_EVENT_MENDED,		/* b: sector, a: how many: were other than a majority's */
 	RAFTBLK_EVENT_RESIZED,		/* b: sectors; the volume has this size from now on */
+	RAFTBLK_EVENT_OLDER_DISK,	/* a: node id that remembers, b: index acknowledged, c: term promised; see raft_recall.c */
 };
 
 /**
@@ -405,7 +406,7 @@ struct raftblk_grow {
  * @vmap: version map, NULL without params.catchup
  * @map_next: checkpoint under way: blocks below have been looked at
  * @map_writing: map blocks on their way to disk
- * @proof_pending: recovery found that acknowledged entries are lost; until a
+ * @proof_pending: recovery found, or others told, that acknowledged entries are lost; until a
  *	checkpoint on disk says so, nothing else may be written or sent
  *
  * @vote_writing: generation handed out, 0: none
@@ -561,6 +562,7 @@ struct raftblk_replica {
 	u32 told_config;
 	bool told_leads;
 	bool told_behind;
+	bool told_older;
 	bool told_waits;
 	struct raftblk_pending_event event[RAFTBLK_PENDING_EVENTS];
 	u32 nr_events;

@@ -28,7 +28,7 @@ static bool ckpt_is_due(const struct raftblk_replica *rep)
 {
 	if (raftblk_catchup_drains(rep))
 		return false;
-	if (rep->ckpt.proof_index && !rep->raft.proof_index)
+	if (rep->proof_pending || (rep->ckpt.proof_index && !rep->raft.proof_index))
 		return true;
 	if (rep->raft.incomplete && raftblk_catchup_ckpt_is_due(rep))
 		return true;
@@ -113,6 +113,7 @@ static void ckpt_write(struct raftblk_replica *rep, struct raftblk_action *a)
 		raftblk_log_ckpt_fill(&rep->log, rep->ckpt_applied, &rep->new_ckpt);
 	rep->new_ckpt.generation = rep->ckpt.generation + 1;
 	rep->new_ckpt.proof_index = rep->raft.proof_index;
+	raft_promises_save(&rep->raft, rep->new_ckpt.promise);
 	rep->ckpt_state = RAFTBLK_CKPT_WRITING;
 	a->type = RAFTBLK_ACT_CKPT_WRITE;
 	a->ckpt = &rep->new_ckpt;
@@ -172,7 +173,8 @@ void raftblk_replica_ckpt_written(struct raftblk_replica *rep, u64 now, int stat
 	rep->map_next = 0;
 #endif
 	rep->ckpt_wanted = false;
-	rep->proof_pending = false;
+	/* It may have come to know of more meanwhile. */
+	rep->proof_pending = rep->raft.proof_index > rep->ckpt.proof_index;
 	raftblk_log_ckpt_done(&rep->log, &rep->ckpt);
 	if (proven)
 		raftblk_replica_event(rep, RAFTBLK_EVENT_PROVEN, 0, 0);

@@ -43,6 +43,7 @@ static void header_fill(struct raftblk_wire_header *h, u8 type, const struct raf
 	h->commit = cpu_to_le64(m->commit);
 	h->ctx = cpu_to_le64(m->ctx);
 	h->sent_at = cpu_to_le64(m->sent_at);
+	h->life = cpu_to_le64(m->life);
 }
 
 static u32 frame_finish(struct raftblk_wire_header *h, u32 body_bytes)
@@ -175,7 +176,7 @@ int raftblk_wire_check_header(const struct raftblk_wire_header *h,
 {
 	if (le32_to_cpu(h->magic) != RAFTBLK_WIRE_MAGIC || h->version != RAFTBLK_WIRE_VERSION ||
 	    !type_known(h->type) || h->flags & ~RAFTBLK_MSG_F_ALL || h->auth_bytes ||
-	    h->reserved || (h->chunk && !raftblk_msg_is_catchup(h->type)) || !lengths_ok(h))
+	    (h->chunk && !raftblk_msg_is_catchup(h->type)) || !lengths_ok(h))
 		return -EPROTO;
 	frame->type = h->type;
 	frame->body_bytes = le16_to_cpu(h->body_bytes);
@@ -234,6 +235,7 @@ int raftblk_wire_decode(const struct raftblk_wire_header *h, const void *body,
 	m->commit = le64_to_cpu(h->commit);
 	m->ctx = le64_to_cpu(h->ctx);
 	m->sent_at = le64_to_cpu(h->sent_at);
+	m->life = le64_to_cpu(h->life);
 	/* What adds one to an index or a term must not come round to 0. */
 	if (m->term > RAFTBLK_INDEX_MAX || m->index > RAFTBLK_INDEX_MAX)
 		return -EPROTO;

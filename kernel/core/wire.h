@@ -33,6 +33,7 @@
  *	not part of @crc, each has its own in its descriptor
  * @auth_bytes: 0; room for a message authentication code behind the header
  * @chunk: catch-up only
+ * @life: consensus only; random, another one whenever the sender is started
  */
 struct raftblk_wire_header {
 	__le32 magic;
@@ -54,7 +55,7 @@ struct raftblk_wire_header {
 	__le64 ctx;
 	__le64 sent_at;
 	__le64 chunk;
-	__le64 reserved;
+	__le64 life;
 };
 
 /* roles of connections */

@@ -164,6 +164,10 @@ static int event_put(struct sk_buff *skb, const struct raftblk_pending_event *ev
 		return 0;
 	case RAFTBLK_EVENT_RESIZED:
 		return event_put_u64(skb, RAFTBLK_A_EVENT_SIZE, ev->b << 9);
+	case RAFTBLK_EVENT_OLDER_DISK:
+		return nla_put_u32(skb, RAFTBLK_A_EVENT_NODE_ID, ev->a) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_TERM, ev->c) ?:
+		       event_put_u64(skb, RAFTBLK_A_EVENT_INDEX, ev->b);
 	}
 	return -EINVAL;
 }
@@ -188,6 +192,7 @@ static const enum raftblk_event_kind event_kind[] = {
 	[RAFTBLK_EVENT_VERIFY_END] = RAFTBLK_EVENT_KIND_VERIFY_END,
 	[RAFTBLK_EVENT_MENDED] = RAFTBLK_EVENT_KIND_MENDED,
 	[RAFTBLK_EVENT_RESIZED] = RAFTBLK_EVENT_KIND_RESIZED,
+	[RAFTBLK_EVENT_OLDER_DISK] = RAFTBLK_EVENT_KIND_OLDER_DISK,
 };
 
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev)

@@ -115,7 +115,7 @@ static bool rx_type_fits(const struct raftblk_conn *conn, u8 type)
 		return conn->role == RAFTBLK_CONN_DATA;
 	return conn->role == RAFTBLK_CONN_CONTROL &&
 	       (type < RAFTBLK_MSG_JOIN_REQ || raftblk_msg_is_catchup(type) ||
-		raftblk_msg_is_grow(type));
+		raftblk_msg_is_grow(type) || raftblk_msg_is_recall(type));
 }
 
 static void rx_deliver(struct raftblk_conn *conn)

@@ -367,6 +367,10 @@ static void tell_event(struct raftblk_volume *vol, const struct raftblk_action *
 	case RAFTBLK_EVENT_FAULT:
 		vol_err(vol, "the member has stopped: error %lld\n", -ev.a);
 		break;
+	case RAFTBLK_EVENT_OLDER_DISK:
+		vol_warn(vol, "the disk is an older copy: node %lld remembers term %llu and entries up to %llu; no vote before they are here again\n",
+			 ev.a, ev.c, ev.b);
+		break;
 	case RAFTBLK_EVENT_PROVEN:
 		vol_info(vol, "lost entries were fetched again, may vote\n");
 		break;

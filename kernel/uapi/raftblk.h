@@ -117,6 +117,8 @@ enum raftblk_part {
  *	written anew (offset, bytes).
  * @RAFTBLK_EVENT_KIND_RESIZED: The volume has another size, and its block device here
  *	(size).
+ * @RAFTBLK_EVENT_KIND_OLDER_DISK: The disk is an older copy of what this member had:
+ *	another one (node-id) remembers more of it (term, index; 0 where it knows of no entry).
  */
 enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_UP = 0,
@@ -140,6 +142,7 @@ enum raftblk_event_kind {
 	RAFTBLK_EVENT_KIND_VERIFY_END = 18,
 	RAFTBLK_EVENT_KIND_MENDED = 19,
 	RAFTBLK_EVENT_KIND_RESIZED = 20,
+	RAFTBLK_EVENT_KIND_OLDER_DISK = 21,
 };
 
 /**
@@ -184,7 +187,8 @@ enum raftblk_event_kind {
  * @RAFTBLK_A_VOLUME_PROOF: 0, or this member lost entries up to here that it may have
  *	acknowledged. Until it has them again it does not stand for election, and votes only for
  *	a member that cannot lack them: one whose log reaches as far, or without which there is
- *	no majority. (u64)
+ *	no majority. 2^62: the disk is an older copy, and nobody knows how far it is behind.
+ *	(u64)
  * @RAFTBLK_A_VOLUME_FAULT: The member has stopped; negative errno. (s32)
  * @RAFTBLK_A_VOLUME_BEHIND: 1 if this member needs entries that the leader's log no longer
  *	has. (u8)

@@ -153,6 +153,27 @@ struct raftblk_disk_config {
 	struct raftblk_disk_member member[RAFTBLK_MAX_MEMBERS];
 };
 
+/**
+ * struct raftblk_disk_promise - what another member is known to have promised
+ * @id: its node id; 0: none
+ * @life: random, another one whenever that member is started: in which it promised
+ * @term: it had this term on stable storage
+ * @ack_term: 0, or in this term it had entry @index, of @log_term, on stable storage as its
+ *	leader had it
+ *
+ * A member that starts asks the others for this.  Where its disk has less, it is an
+ * older copy.
+ */
+struct raftblk_disk_promise {
+	__le32 id;
+	__le32 reserved;
+	__le64 life;
+	__le64 term;
+	__le64 ack_term;
+	__le64 index;
+	__le64 log_term;
+};
+
 #define RAFTBLK_CKPT_F_VMAP	0x01	/* the version map says what changed up to applied_index */
 #define RAFTBLK_CKPT_F_INCOMPLETE 0x02	/* this member is catching up by extents */
 
@@ -177,6 +198,7 @@ struct raftblk_disk_config {
  * @owner_token: index of the entry that made it so
  * @volume_sectors: size of the volume as of @applied_index
  * @config_index: index of the entry that set @config, 0 for the initial one
+ * @promise: of other members, in any order
  *
  * With RAFTBLK_CKPT_F_INCOMPLETE, 0 without:
  * @base_index: @applied_index of the last checkpoint without the flag: extents with
@@ -213,7 +235,8 @@ struct raftblk_disk_ckpt {
 	__le64 boundary_term;
 	__le64 cursor;
 	__le64 tag_index;
-	__u8 reserved[2888];
+	struct raftblk_disk_promise promise[RAFTBLK_MAX_MEMBERS];
+	__u8 reserved[2120];
 };
 
 #define RAFTBLK_VMAP_VERSIONS	504	/* in a map block */

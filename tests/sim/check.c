@@ -590,6 +590,9 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 		n->dur_term[i] = n->sh_term[i];
 	if (n->rotten)
 		n->rot_last = max(n->rot_last, n->dur_last);
+	/* what its disk had when it was set back was judged just now */
+	if (n->set_back && !n->rep.raft.proof_index)
+		n->rotten = false;
 	n->dur_last = log->last;
 	sim.count->recovered_entries += log->last + 1 - log->first;
 	n->commit = n->rep.raft.commit;

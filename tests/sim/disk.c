@@ -139,6 +139,24 @@ static void op_capture(struct disk *d, struct disk_op *op, u32 permille)
 				       d->data + (op->piece[i].sector + j) * SECTOR, SECTOR);
 }
 
+/* What would be there after a power cut that loses the whole cache. */
+u8 *disk_copy(const struct disk *d)
+{
+	u8 *copy = malloc(d->sectors * SECTOR);
+
+	assert(copy);
+	memcpy(copy, d->stable, d->sectors * SECTOR);
+	return copy;
+}
+
+void disk_set_back(struct disk *d, const u8 *copy)
+{
+	memcpy(d->stable, copy, d->sectors * SECTOR);
+	memcpy(d->data, copy, d->sectors * SECTOR);
+	memset(d->dirty_seq, 0, d->sectors * sizeof(*d->dirty_seq));
+	memset(d->bad, 0, d->sectors);
+}
+
 bool disk_is_bad(const struct disk *d, u64 sector, u32 nsect)
 {
 	return memchr(d->bad + sector, 1, nsect);

@@ -170,6 +170,8 @@ static void rot(struct node *n)
 
 static void crash(struct node *n, bool with_rot)
 {
+	if (set_back_spares(n))
+		return;
 	node_power_cut(n);
 	if (with_rot)
 		rot(n);
@@ -206,6 +208,8 @@ static void fault_all_crash(void)
 	u64 at = 0;
 	struct node *n;
 
+	if (set_back_spares(NULL))
+		return;
 	COUNT(all_crashes);
 	for_each_node(n) {
 		if (!n->up)
@@ -220,7 +224,7 @@ static void fault_clean_restart(void)
 {
 	struct node *n = random_node(true);
 
-	if (!n)
+	if (!n || set_back_spares(n))
 		return;
 	node_stop(n);
 	sim_post(some_while(), boot_again, NULL, n);
@@ -320,7 +324,7 @@ static void fault_rot(void)
 		crash(n, true);
 }
 
-static void alone(struct node *n, u64 gone)
+void faults_alone(struct node *n, u64 gone)
 {
 	struct node *m;
 
@@ -343,14 +347,14 @@ static void fault_away(void)
 	struct node *n = random_node(true);
 	u64 gone = sim.set.params.raft.election_ns * rnd_range(4, 20);
 
-	if (!n)
+	if (!n || set_back_spares(n))
 		return;
 	COUNT(long_absences);
 	if (chance(500)) {
 		node_power_cut(n);
 		sim_post(gone, boot_again, NULL, n);
 	} else {
-		alone(n, gone);
+		faults_alone(n, gone);
 	}
 }
 
@@ -426,7 +430,7 @@ static void relay_change(struct event *ev)
 	if (sim.healing)
 		return;
 	boot_again(ev);
-	if (leader && leader != n) {
+	if (leader && leader != n && !set_back_spares(leader)) {
 		node_power_cut(leader);
 		sim_post(sim.set.params.raft.election_ns * rnd_range(2, 12), boot_again, NULL, leader);
 	}
@@ -437,7 +441,7 @@ static void fault_relay(void)
 {
 	struct node *n = random_node(true);
 
-	if (!n || node_is_witness(n) || n == the_leader())
+	if (!n || node_is_witness(n) || n == the_leader() || set_back_spares(n))
 		return;
 	COUNT(relays);
 	node_power_cut(n);
@@ -588,7 +592,7 @@ static void strip_owner(void)
 		if (!n->up || n->stopping || !n->rep.token)
 			continue;
 		COUNT(owners_stripped);
-		alone(n, e * rnd_range(8, 16));
+		faults_alone(n, e * rnd_range(8, 16));
 		sim_post(e * rnd_range(3, 6), vote_taken, NULL, n);
 		return;
 	}
@@ -816,6 +820,9 @@ void faults_start(void)
 		sim_post(rnd(sim.set.params.raft.election_ns), lse_try, NULL, NULL);
 	if (sim.set.resizes)
 		grow_start();
+	set_back_reset();
+	if (sim.set.set_back)
+		set_back_start();
 	if (sim.set.roles)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), role_try, NULL, NULL);
 }

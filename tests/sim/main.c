@@ -144,7 +144,8 @@ const char *sim_msg_name(u8 type)
 	static const char *const name[] = {
 		"?", "PREVOTE_REQ", "PREVOTE_RESP", "VOTE_REQ", "VOTE_RESP", "HEARTBEAT",
 		"HEARTBEAT_RESP", "APPEND", "APPEND_RESP", "TIMEOUT_NOW", "PULL_REQ", "PULL_RESP",
-		"READ_REQ", "READ_RESP", "RELEASE", "JOIN_REQ", "JOIN_RESP",
+		"READ_REQ", "READ_RESP", "RELEASE", "JOIN_REQ", "JOIN_RESP", "CHANGE_REQ",
+		"CHANGE_RESP", "RECALL_REQ", "RECALL_RESP",
 		[32] = "CATCHUP_REQ", "CATCHUP_RESP", "LIST_REQ", "LIST_RESP", "FETCH", "DATA",
 		"VERIFY_REQ", "VERIFY_RESP", "MEND", "MENDED",
 		[RAFTBLK_MSG_GROW_REQ] = "GROW_REQ", "GROW_RESP",
@@ -159,7 +160,7 @@ const char *sim_event_name(enum raftblk_event_type type)
 		"ROLE", "LEADER", "OWNER", "FENCED", "CONFIG", "BEHIND", "FAULT", "PROVEN",
 		"CATCHUP_BEGIN", "CATCHUP_SOURCE", "CATCHUP_END", "REMOVED", "WAITS_FOR_DATA",
 		"READ_REPAIRED", "REPAIR_FAILED", "VERIFY_DIFFERS", "VERIFY_END", "MENDED",
-		"RESIZED",
+		"RESIZED", "OLDER_DISK",
 	};
 
 	return type < ARRAY_SIZE(name) ? name[type] : "?";
@@ -182,6 +183,7 @@ static void setup_raft(struct raft_params *p)
 	p->window_entries = ONE_OF(4, 16, 64, 256);
 	p->batch_bytes = ONE_OF(4, 8, 32) << 10;
 	p->quorum_reads = chance(250);
+	p->recall_ns = 0;
 }
 
 static void setup_replica(struct setup *s)
@@ -339,6 +341,26 @@ static void setup_verify(struct setup *s)
 	COUNT(verify_seeds);
 }
 
+/*
+ * Likewise.  In half of them a disk is set back; then others are waited for much longer, so that
+ * all that are up are heard.
+ */
+static void setup_recall(struct setup *s)
+{
+	struct raft_params *p = &s->params.raft;
+
+	if (!sim.recall && sim.seed % 3 != 2)
+		return;
+	COUNT(recall_seeds);
+	p->recall_ns = p->election_ns;
+	s->set_back = sim.seed % 2 && s->initial == s->nodes && s->nodes > 1 && !s->members &&
+		      !s->roles && !s->lse && !s->verify && !s->resizes;
+	if (!s->set_back)
+		return;
+	p->recall_ns = 40 * p->election_ns;
+	s->tcp = true;	/* nothing from an earlier life arrives in a later one */
+}
+
 static void setup_members(struct setup *s)
 {
 	s->members = true;
@@ -388,6 +410,7 @@ static void setup(struct setup *s)
 	s->params.repair_ns = 1000 * SEC;
 	s->resizes = with_resizes();
 	s->volume_max = s->resizes ? 2 * s->volume_sectors : s->volume_sectors;
+	setup_recall(s);
 }
 
 static void setup_print(const struct setup *s)
@@ -605,9 +628,9 @@ static void failure_print(u32 me, int status)
 	else
 		printf("# seed %llu: killed by signal %d%s\n", (unsigned long long)seed,
 		       WTERMSIG(status), WTERMSIG(status) == SIGPROF ? " (takes too long)" : "");
-	printf("# replay: %s%s%s%s%s --trace --seed %llu\n", program,
+	printf("# replay: %s%s%s%s%s%s --trace --seed %llu\n", program,
 	       sim.blackbox ? " --blackbox" : "", sim.witness ? " --witness" : "",
-	       sim.resize ? " --resize" : "", !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
+	       sim.resize ? " --resize" : "", sim.recall ? " --recall" : "", !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
 	       (unsigned long long)seed);
 	trace_write(seed);
 }
@@ -683,10 +706,11 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: raftblk-sim [--seed N | --seeds N | --seeds FROM..TO] [-j WORKERS]\n"
 		"                   [--trace] [--trace-dir DIR] [--steps N] [--blackbox] [--expect-bad]\n"
-		"                   [--catchup | --no-catchup] [--witness] [--resize]\n"
+		"                   [--catchup | --no-catchup] [--witness] [--resize] [--recall]\n"
 		"  --catchup     in all seeds, not only in a share of them\n"
 		"  --witness     a witness in all seeds, not only in a share of them\n"
 		"  --resize      the volume grows in all seeds, not only in a share of them\n"
+		"  --recall      members that start ask the others, in all seeds\n"
 		"  --blackbox    only what clients see counts, no look inside\n"
 		"  --expect-bad  succeed if a seed fails\n"
 		"  --trace       print every step (with --seed)\n"
@@ -700,7 +724,7 @@ int main(int argc, char **argv)
 		{ "seed", 1, NULL, 's' }, { "seeds", 1, NULL, 'n' }, { "trace", 0, NULL, 't' },
 		{ "trace-dir", 1, NULL, 'd' }, { "steps", 1, NULL, 'x' },
 		{ "witness", 0, NULL, 'w' }, { "catchup", 0, NULL, 'c' }, { "no-catchup", 0, NULL, 'C' },
-		{ "resize", 0, NULL, 'r' },
+		{ "resize", 0, NULL, 'r' }, { "recall", 0, NULL, 'R' },
 		{ "blackbox", 0, NULL, 'b' }, { "expect-bad", 0, NULL, 'e' }, {},
 	};
 	u64 from = 1, to = 200;
@@ -746,6 +770,9 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			sim.resize = true;
+			break;
+		case 'R':
+			sim.recall = true;
 			break;
 		case 'e':
 			expect_bad = true;

@@ -466,6 +466,12 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 	case RAFTBLK_EVENT_RESIZED:
 		grow_step(n);
 		break;
+	case RAFTBLK_EVENT_OLDER_DISK:
+		COUNT(older_disks);
+		if (!n->scarred)
+			LOST("node %u: believes node %lld that its disk is an older copy", n->id,
+			     (long long)a->event.a);
+		break;
 	case RAFTBLK_EVENT_PROVEN:
 		COUNT(proven);
 		n->rotten = false;

@@ -85,6 +85,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(witness_forgets) X(witness_waits) X(relays) X(helped) X(stranded) \
 	X(bad_blocks) X(reads_broken) X(looks) X(repairs) X(repair_writes_failed) X(repairs_failed) \
 	X(verify_seeds) X(verifies) X(verified) X(hashes) X(flips) X(flips_found) X(mended) \
+	X(recall_seeds) X(set_backs) X(older_disks) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
@@ -134,6 +135,7 @@ struct setup {
 	u64 witness_ring;	/* its ring */
 	bool lse;		/* blocks of data areas become unreadable */
 	bool verify;		/* members are compared, and mended */
+	bool set_back;		/* a disk is set back to an older copy */
 	u64 flip_from;		/* from here on bits flip, and nobody reads meanwhile */
 	struct raftblk_replica_params params;
 };
@@ -149,6 +151,7 @@ struct sim {
 	int catchup;		/* 0: the seed decides; 1: on, -1: off */
 	bool witness;		/* a witness in every seed */
 	bool resize;		/* and in every one the volume grows */
+	bool recall;		/* and members that start ask what they had promised */
 	bool redone;		/* writes were proposed again though they may have been kept */
 	bool vague;		/* a version map was not read back whole */
 	bool healing;		/* the end phase: no more faults */
@@ -240,6 +243,8 @@ int disk_read_now(struct disk *d, u64 sector, u32 nsect, void *buf);
 void disk_format(struct disk *d, u64 sector, const void *buf, u32 bytes);
 void disk_power_cut(struct disk *d);
 void disk_reset(struct disk *d);
+u8 *disk_copy(const struct disk *d);
+void disk_set_back(struct disk *d, const u8 *copy);
 void disk_flush_now(struct disk *d);
 void disk_rot(struct disk *d, u64 sector, bool unreadable);
 bool disk_is_bad(const struct disk *d, u64 sector, u32 nsect);
@@ -308,6 +313,7 @@ struct node {
 	bool stale;
 	bool left_out;		/* stays down for the first part of the end phase */
 	bool rotten;		/* has lost records and not got them back yet */
+	bool set_back;		/* its disk was set back to an older copy */
 	bool scarred;		/* had: what is left of them may look like corruption again */
 	struct disk disk;
 	struct raftblk_super super;
@@ -454,10 +460,17 @@ void faults_heal(void);
 void faults_record_written(struct node *n);
 void faults_catchup(struct node *n);
 void faults_joined(struct node *n, bool stale);
+void faults_alone(struct node *n, u64 gone);
 
 struct node *random_node(bool up);
 struct node *the_leader(void);
 void fault_strike(struct event *ev);
+
+/* ---- set_back.c: older copies of disks ---- */
+
+void set_back_reset(void);
+void set_back_start(void);
+bool set_back_spares(const struct node *n);	/* @n must not lose its power now */
 
 /* ---- grow.c: a volume that grows ---- */
 

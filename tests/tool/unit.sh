@@ -90,4 +90,5 @@ shows "the witness that waits knows who is silent" \
 v['members'][0]['heard'] = 5000; v['members'][1]['heard'] = 80" \
 	'is back: node 1 \(10\.0\.0\.1\)\.$'
 shows "entries lost" 'v["proof"] = 12' 'votes only for a member that cannot lack them'
+shows "an older copy" 'v["proof"] = 1 << 62' 'is an older copy: others remember' '!up to'
 end

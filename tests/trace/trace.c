@@ -42,6 +42,10 @@ struct node {
 	struct raftblk_vote vote;	/* durable */
 	struct raftblk_config initial;
 	u64 round;
+	u32 lives;
+	struct raftblk_vote kept_vote;	/* a copy of its disk */
+	struct raftblk_entry kept[64];
+	u32 nr_kept;
 };
 
 static struct node nodes[MAX_NODES + 1];
@@ -136,7 +140,7 @@ static void node_start(struct node *n, const struct raftblk_config *config,
 		       const struct raftblk_config *history, u32 nr)
 {
 	raft_init(&n->raft, node_id(n), &params, &n->log, &n->vote, config, history, nr, 0, 0,
-		  node_now(n), node_id(n));
+		  node_now(n), node_id(n) + 16 * n->lives++);
 	n->up = true;
 }
 
@@ -178,6 +182,7 @@ static const char * const type_names[] = {
 	[RAFTBLK_MSG_HEARTBEAT] = "heartbeat", [RAFTBLK_MSG_HEARTBEAT_RESP] = "heartbeat!",
 	[RAFTBLK_MSG_APPEND] = "append", [RAFTBLK_MSG_APPEND_RESP] = "append!",
 	[RAFTBLK_MSG_TIMEOUT_NOW] = "timeout-now",
+	[RAFTBLK_MSG_RECALL_REQ] = "recall?", [RAFTBLK_MSG_RECALL_RESP] = "recall!",
 };
 
 static void say_msg(const char *indent, const struct queued *q)
@@ -216,6 +221,14 @@ static void say_msg(const char *indent, const struct queued *q)
 			    (unsigned long long)m->index, (unsigned long long)m->log_term);
 		else
 			say(" match=%llu", (unsigned long long)m->index);
+		break;
+	case RAFTBLK_MSG_RECALL_RESP:
+		say(" had=%llu", (unsigned long long)m->sent_at);
+		if (m->index)
+			say(" acked=%llu/%llu in=%llu", (unsigned long long)m->index,
+			    (unsigned long long)m->log_term, (unsigned long long)m->commit);
+		if (m->status)
+			say(" exact");
 		break;
 	default:
 		break;
@@ -746,6 +759,45 @@ static void cmd_forget(char **arg)
 	n->log.first = index + 1;
 }
 
+/* recall on | off: members that start ask the others what they had promised */
+static void cmd_recall(char **arg)
+{
+	params.recall_ns = arg[0] && !strcmp(arg[0], "on") ? params.election_ns : 0;
+}
+
+/* keep N: a copy of its disk, with entries that have no payload */
+static void cmd_keep(char **arg)
+{
+	struct node *n = node_arg(arg[0]);
+	u64 i;
+
+	if (n->log.first != 1 || n->log.durable > ARRAY_SIZE(n->kept))
+		die("too long a log to keep", arg[0]);
+	n->kept_vote = n->vote;
+	n->nr_kept = n->log.durable;
+	for (i = 1; i <= n->nr_kept; i++)
+		n->kept[i - 1] = *raftblk_log_entry(&n->log, i);
+}
+
+/* restore N: while it is down its disk is set back to that */
+static void cmd_restore(char **arg)
+{
+	struct node *n = node_arg(arg[0]);
+	u32 i;
+
+	if (n->up)
+		die("still up", arg[0]);
+	raftblk_log_exit(&n->log);
+	node_fresh_log(n);
+	n->vote = n->kept_vote;
+	n->raft.role = RAFT_FOLLOWER;
+	n->raft.leader = 0;
+	for (i = 0; i < n->nr_kept; i++)
+		if (n->kept[i].payload || raftblk_log_append(&n->log, &n->kept[i]))
+			die("cannot be restored", arg[0]);
+	node_persist_log(n);
+}
+
 static void cmd_complete(char **arg)
 {
 	struct node *n = node_arg(arg[0]);
@@ -787,6 +839,9 @@ static void run_line(char *line)
 	CMD(boundary);
 	CMD(complete);
 	CMD(forget);
+	CMD(recall);
+	CMD(keep);
+	CMD(restore);
 	else if (!strcmp(arg[0], "quiet"))
 		cmd_quiet();
 	else
@@ -807,6 +862,7 @@ static int run_file(const char *path, bool rewrite)
 		snprintf(tmp, sizeof(tmp), "%s.new", path);
 		g = fopen(tmp, "w");
 	}
+	params.recall_ns = 0;
 	reset();
 	while (fgets(line, sizeof(line), f)) {
 		lineno++;

@@ -106,6 +106,7 @@ void world_make(u32 id, u32 voters)
 	memset(w, 0, sizeof(*w));
 	w->id = id;
 	w->params = (struct raftblk_replica_params)RAFTBLK_REPLICA_PARAMS_DEFAULT;
+	w->params.raft.recall_ns = 0;	/* tests play some members themselves */
 	memset(w->super.uuid, 7, 16);
 	memset(w->super.incarnation, id, 16);
 	w->super.node_id = id;
@@ -145,7 +146,8 @@ void world_start(struct world *w)
 	w->nr_held = 0;
 	w->up = true;
 	check(!raftblk_replica_init(&w->rep, &w->super, &w->vote[v], &w->ckpt[c], &w->params,
-				    &ops, w->slot, &rd, &w->vmap, now, 12345 + w->id, &w->found));
+				    &ops, w->slot, &rd, &w->vmap, now,
+				    12345 + w->id + ((u64)w->lives++ << 32), &w->found));
 	for (i = 1; i < ARRAY_SIZE(world); i++)
 		if (world[i].up && i != w->id)
 			raftblk_replica_connected(&world[i].rep, now, w->id);

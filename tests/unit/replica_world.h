@@ -42,6 +42,7 @@ struct raftblk_payload {
  */
 struct world {
 	u32 id;
+	u32 lives;
 	bool up;
 	bool cut;
 	struct raftblk_replica rep;

@@ -186,6 +186,8 @@ static struct raftblk_ckpt checkpoint(void)
 			.next_id = 2,
 			.member = { { .id = 1, .flags = 3, .addr = { .family = 4, .port = 1 } } },
 		},
+		.promise = { { }, { .id = 2, .life = ~0ULL, .term = 6, .ack_term = 5, .index = 99,
+				    .log_term = 4 } },
 	};
 
 	return c;
@@ -253,6 +255,9 @@ TEST(ckpt_catchup, "checkpoint: a member that catches up has a boundary, any oth
 	BAD(c.boundary_term = 0);
 	BAD(c.boundary_term = 5);
 	BAD(c = checkpoint(); c.cursor = 1);
+	BAD(c = checkpoint(); c.promise[1].log_term = 6);
+	BAD(c = checkpoint(); c.promise[1].index = RAFTBLK_INDEX_MAX + 1);
+	BAD(c = checkpoint(); c.promise[15].term = ~0ULL);
 #undef BAD
 }
 

@@ -340,7 +340,6 @@ TEST(wire_refused, "wire: what cannot be is refused though its CRC is right")
 	REFUSED(h->flags = 0x80);
 	REFUSED(h->auth_bytes = 32);
 	REFUSED(h->chunk = 1);
-	REFUSED(h->reserved = 1);
 	REFUSED(h->nr = cpu_to_le16(6));
 	REFUSED(h->nr = cpu_to_le16(8));
 	REFUSED(h->nr = cpu_to_le16(65); h->body_bytes = cpu_to_le16(65 * 48));

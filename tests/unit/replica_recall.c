@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What members remember of each other, and a disk that was set back. */
+#include "replica_world.h"
+
+/* A copy of what is on a disk. */
+static struct {
+	u8 ring[W_RING_SECTORS * 512];
+	u8 data[W_VOLUME_MAX * 512];
+	u64 version[2][W_VOLUME_MAX / W_EXTENT];
+	struct raftblk_vmap_block vmap_block[2];
+	u32 maps;
+	struct raftblk_vote vote[2];
+	struct raftblk_ckpt ckpt[2];
+} kept;
+
+#define EACH_FIELD(X) X(ring) X(data) X(version) X(vmap_block) X(maps) X(vote) X(ckpt)
+
+static void keep(const struct world *w)
+{
+#define X(f) memcpy(&kept.f, &w->f, sizeof(kept.f));
+	EACH_FIELD(X)
+#undef X
+}
+
+static void set_back(struct world *w)
+{
+	check(!w->up);
+#define X(f) memcpy(&w->f, &kept.f, sizeof(kept.f));
+	EACH_FIELD(X)
+#undef X
+}
+
+static void make(u32 n, u32 voters)
+{
+	u32 i;
+
+	for (i = 1; i <= n; i++) {
+		world_make(i, n);
+		world[i].params.catchup = true;
+		world[i].params.raft.recall_ns = world[i].params.raft.election_ns;
+	}
+	for (i = 1; i <= n; i++) {
+		u32 k;
+
+		for (k = voters; k < n; k++)
+			world[i].ckpt[0].config.member[k].flags = 0;
+	}
+	for (i = 1; i <= n; i++)
+		world_start(&world[i]);
+}
+
+static void writes(u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		ended(submit(W1, RAFTBLK_OP_WRITE, i % 16 * 8, 8, i + nr), 0);
+}
+
+/* W3 has acknowledged 20 entries that W2 has not got, and its disk is set back to before. */
+static void needed_and_set_back(void)
+{
+	make(3, 3);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	writes(5);
+	pass(1000);
+	keep(W3);
+	W2->cut = true;
+	writes(20);
+	world_crash(W3);
+	set_back(W3);
+}
+
+static bool same_data(void)
+{
+	return !memcmp(W1->data, W2->data, sizeof(W1->data)) &&
+	       !memcmp(W1->data, W3->data, sizeof(W1->data));
+}
+
+REPLICA_TEST(older_disk, "a disk that was set back does not help to elect who lacks what it had")
+{
+	u64 commit;
+
+	needed_and_set_back();
+	commit = W1->rep.raft.commit;
+	W2->cut = false;
+	W3->hold = BIT_ACT(CKPT_WRITE);
+	world_start(W3);
+	check(events(W3, RAFTBLK_EVENT_OLDER_DISK) == 1);
+	W1->cut = true;
+	W3->hold = 0;
+	world_complete(W3, 0);
+	pass(20000);
+	check(!raft_leads(&W2->rep.raft) && !raft_leads(&W3->rep.raft));
+	check(W3->rep.ckpt.proof_index);
+	/* Nor after it was started again. */
+	world_crash(W3);
+	world_start(W3);
+	pass(20000);
+	check(!raft_leads(&W2->rep.raft) && !raft_leads(&W3->rep.raft));
+	W1->cut = false;
+	pass(8000);
+	check(events(W3, RAFTBLK_EVENT_PROVEN) == 1 && !W3->rep.ckpt.proof_index);
+	check(W3->rep.applied >= commit && W2->rep.applied >= commit);
+	check(same_data());
+}
+
+REPLICA_TEST(older_disk_of_two, "who led when it acknowledged goes on with a disk that was set back")
+{
+	u64 commit;
+
+	needed_and_set_back();
+	commit = W1->rep.raft.commit;
+	pass(5000);
+	check(!raft_leads(&W1->rep.raft));	/* nobody to lead */
+	world_start(W3);
+	pass(8000);
+	check(raft_leads(&W1->rep.raft) && W3->rep.applied >= commit);
+	check(events(W3, RAFTBLK_EVENT_PROVEN) == 1);
+	W2->cut = false;
+	pass(3000);
+	check(same_data());
+}
+
+REPLICA_TEST(older_proof_first, "nothing leaves before it is on disk that the disk is an older copy")
+{
+	u32 i, before;
+
+	needed_and_set_back();
+	W2->cut = false;
+	W3->hold = BIT_ACT(CKPT_WRITE);
+	world_start(W3);
+	check(W3->rep.raft.older && W3->nr_held == 1);
+	before = W3->nr_msg;
+	pass(5000);
+	check(W3->nr_msg == before);
+	for (i = 0; i < W3->nr_msg; i++)
+		check(W3->msg[i].type != RAFTBLK_MSG_APPEND_RESP || W3->msg[i].life != W3->rep.raft.life);
+	W3->hold = 0;
+	world_complete(W3, 0);
+	pass(3000);
+	check(same_data());
+}
+
+REPLICA_TEST(older_disk_all_down, "what others had promised outlives a restart of who remembers it")
+{
+	needed_and_set_back();
+	W2->cut = false;
+	pass(3000);		/* W2 has got it, and there was a checkpoint */
+	world_crash(W1);
+	world_crash(W2);
+	world_start(W3);
+	world_start(W2);
+	world_start(W1);
+	pass(3000);
+	check(events(W3, RAFTBLK_EVENT_OLDER_DISK) == 1);
+	pass(5000);
+	check(events(W3, RAFTBLK_EVENT_PROVEN) == 1 && same_data());
+}
+
+REPLICA_TEST(older_leader, "a leader that was set back in the middle of its term is told, too")
+{
+	make(3, 3);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	writes(5);
+	pass(1000);
+	keep(W1);
+	writes(20);
+	pass(1000);
+	check(W1->rep.raft.term == kept.vote[0].term || W1->rep.raft.term == kept.vote[1].term);
+	world_crash(W1);
+	set_back(W1);
+	world_start(W1);
+	check(events(W1, RAFTBLK_EVENT_OLDER_DISK) == 1 && W1->rep.raft.proof_index);
+	pass(10000);
+	check(events(W1, RAFTBLK_EVENT_PROVEN) == 1 && same_data());
+}
+
+REPLICA_TEST(older_alone, "the only voter was set back, and a learner knows")
+{
+	make(2, 1);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	writes(5);
+	pass(1000);
+	keep(W1);
+	writes(20);
+	pass(1000);
+	world_crash(W1);
+	set_back(W1);
+	world_start(W1);
+	pass(10000);
+	/* It would write other entries in place of those that the learner has. */
+	check(events(W1, RAFTBLK_EVENT_OLDER_DISK) == 1 && W1->rep.raft.role == RAFT_FOLLOWER);
+}
+
+REPLICA_TEST(recall_waits, "who is down is waited for, not for ever, and asked when it is back")
+{
+	needed_and_set_back();
+	W1->cut = true;		/* who knows; and W2 is away as well */
+	world_start(W3);
+	pass(W3->params.raft.recall_ns / MS - 100);
+	check(!W3->rep.raft.sure);
+	pass(200);
+	check(W3->rep.raft.sure && !events(W3, RAFTBLK_EVENT_OLDER_DISK));
+	W1->cut = false;
+	pass(2 * W3->params.raft.election_ns / MS);
+	check(events(W3, RAFTBLK_EVENT_OLDER_DISK) == 1);
+}
+
+REPLICA_TEST(not_older, "a member that was only down is what it was")
+{
+	static struct raftblk_open open;
+	u32 i, k;
+
+	make(3, 3);
+	for (i = 0; i < 12; i++) {
+		struct world *w = &world[1 + i % 3];
+		struct raftblk_req *req;
+
+		/* Also one that led, with an entry that was not on its disk yet. */
+		lead(w);
+		if (open_now(w, &open) == 1)
+			pass(5000);
+		check(w->opened == &open && !open.status);
+		w->hold = BIT_ACT(LOG_WRITE);
+		req = submit(w, RAFTBLK_OP_WRITE, i * 8, 8, i);
+		pass(i % 2 ? 1000 : 1);
+		world_crash(w);
+		free(req);
+		w->hold = 0;
+		pass(i % 4 ? 20 : 5000);
+		world_start(w);
+		pass(5000);
+		for (k = 1; k <= 3; k++)
+			check(!events(&world[k], RAFTBLK_EVENT_OLDER_DISK));
+	}
+	check(same_data());
+}
