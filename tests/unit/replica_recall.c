@@ -357,3 +357,76 @@ REPLICA_TEST(older_not_durable, "what is only in memory again may be lost once m
 	world_run(W3);
 	check(!r->proof_index && events(W3, RAFTBLK_EVENT_PROVEN) == 1);
 }
+
+/* All members are set back, each to a copy of its own. */
+static void set_back_all(const void *copy[3])
+{
+	u32 i;
+
+	for (i = 1; i <= 3; i++)
+		world_crash(&world[i]);
+	for (i = 1; i <= 3; i++) {
+		memcpy(&kept, copy[i - 1], sizeof(kept));
+		set_back(&world[i]);
+		free((void *)copy[i - 1]);
+	}
+	for (i = 1; i <= 3; i++)
+		world_start(&world[i]);
+	pass(20000);
+}
+
+static void *copy_of(const struct world *w)
+{
+	keep(w);
+	return memcpy(malloc(sizeof(kept)), &kept, sizeof(kept));
+}
+
+static bool somebody_leads(void)
+{
+	return raft_leads(&W1->rep.raft) || raft_leads(&W2->rep.raft) || raft_leads(&W3->rep.raft);
+}
+
+REPLICA_TEST(older_all, "all members are set back to copies that were made while all were down")
+{
+	const void *copy[3];
+	u32 i;
+
+	make(3, 3);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	writes(5);
+	pass(3000);
+	for (i = 1; i <= 3; i++)
+		world_crash(&world[i]);
+	for (i = 1; i <= 3; i++)
+		copy[i - 1] = copy_of(&world[i]);
+	for (i = 1; i <= 3; i++)
+		world_start(&world[i]);
+	lead(W2);
+	pass(3000);
+	set_back_all(copy);
+	check(somebody_leads() && same_data());
+	for (i = 1; i <= 3; i++)
+		check(!events(&world[i], RAFTBLK_EVENT_OLDER_DISK));
+}
+
+REPLICA_TEST(older_moments, "copies of different moments contradict each other: nobody leads")
+{
+	const void *copy[3];
+	u32 i;
+
+	make(3, 3);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	/* The leader's last: it knows what the others have acknowledged since theirs. */
+	for (i = 0; i < 3; i++) {
+		writes(20);
+		pass(3000);
+		copy[(i + 1) % 3] = copy_of(&world[1 + (i + 1) % 3]);
+	}
+	set_back_all(copy);
+	check(!somebody_leads());
+	check(events(W2, RAFTBLK_EVENT_OLDER_DISK) == 1 && W2->rep.raft.proof_index);
+	check(events(W3, RAFTBLK_EVENT_OLDER_DISK) == 1 && W3->rep.raft.proof_index);
+	check(!events(W1, RAFTBLK_EVENT_OLDER_DISK));
+}
