@@ -383,6 +383,18 @@ int raft_transfer(struct raft *r, u64 now, u32 to);
 bool raft_boundary_known(struct raft *r, u64 index, u64 term);
 
 /**
+ * raft_term_seen() - somebody in @term says what is committed
+ *
+ * Every leader of that term or a later one has it in its log; one of an earlier term, which
+ * does not know yet that it was deposed, may have entries of its own in that place.  It must
+ * not be told by a member that still follows it, nor by one that was started again and has
+ * forgotten the term.
+ *
+ * Return: false: not yet, the term is not on disk.
+ */
+bool raft_term_seen(struct raft *r, u64 now, u64 term);
+
+/**
  * raft_incomplete() - this member is about to catch up, or was when it stopped
  * @boundary, @term: a committed entry; the log begins behind it
  *

@@ -167,6 +167,13 @@ bool raft_boundary_known(struct raft *r, u64 index, u64 term)
 	return true;
 }
 
+bool raft_term_seen(struct raft *r, u64 now, u64 term)
+{
+	if (term > r->term)
+		raft_become_follower(r, now, term, 0);
+	return raft_vote_is_durable(r);
+}
+
 void raft_incomplete(struct raft *r, u64 now, u64 boundary, u64 term)
 {
 	r->incomplete = true;

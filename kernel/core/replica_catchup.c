@@ -135,6 +135,9 @@ static void receive_boundary(struct raftblk_replica *rep, const struct raftblk_m
 		raftblk_replica_track(rep);
 		return;
 	}
+	/* Else, started again, this member could tell a leader that was deposed of it. */
+	if (!raft_term_seen(r, rep->now, m->term))
+		return;
 	if (raftblk_config_decode(&rep->work_config[0], &b->config))
 		return;
 	c->config = rep->work_config[0];

@@ -430,6 +430,11 @@ void raftblk_fetch_receive_data(struct raftblk_replica *rep, struct raftblk_msg 
 	    raftblk_fetch_bytes(raftblk_chunk_nsect(rep, f->chunk), le64_to_cpu(d->differ),
 			 le64_to_cpu(d->zero)) != m->bytes || !m->bytes != !m->payload)
 		return;
+	/* Else the leader of an older term would be told of the tag that it is committed. */
+	if (!raft_term_seen(&rep->raft, rep->now, m->term)) {
+		fetch_ask(rep, f, rep->now + rep->raft.params.heartbeat_ns);
+		return;
+	}
 	if (data_is_too_old(rep, f, m->index)) {
 		c->dropped++;
 		f->drops++;

@@ -46,14 +46,19 @@ static void behind(void)
 }
 
 /* The volume is said to have @sectors as of it. */
-static void boundary_of(u64 index, u64 sectors)
+static void boundary_from(u32 leader, u64 index, u64 sectors)
 {
 	struct raftblk_wire_boundary b = { .volume_sectors = cpu_to_le64(sectors) };
 
 	raftblk_config_encode(&W1->rep.raft.config, &b.config);
 	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_CATCHUP_RESP, .index = index, .log_term = 1,
 				   .ctx = sent(RAFTBLK_MSG_CATCHUP_REQ).ctx, .body = &b,
-				   .body_bytes = sizeof(b) }, 2);
+				   .body_bytes = sizeof(b) }, leader);
+}
+
+static void boundary_of(u64 index, u64 sectors)
+{
+	boundary_from(2, index, sectors);
 }
 
 static void boundary(u64 index)
@@ -582,4 +587,93 @@ REPLICA_TEST(repair_serve, "a block that another member has lost is not served b
 				   .commit = 5 }, 2);
 	check(W1->count[RAFTBLK_ACT_CHUNK_SERVE] == 1);
 	check(sent(RAFTBLK_MSG_DATA).index == 5);
+}
+
+/* A message to world 2, which leads five; 3 and 4 are played by the test. */
+static void tell_leader(struct raftblk_msg m, u32 from)
+{
+	m.from = from;
+	m.to = 2;
+	m.term = W2->rep.raft.term;
+	raftblk_replica_receive(&W2->rep, now, &m);
+	world_run(W2);
+}
+
+static void lead_of_five(void)
+{
+	u32 from;
+
+	world_make(2, 5);
+	world_start(W2);
+	while (W2->rep.raft.role != RAFT_PRECANDIDATE)
+		pass(10);
+	for (from = 3; from <= 4; from++)
+		tell_leader((struct raftblk_msg){ .type = RAFTBLK_MSG_PREVOTE_RESP,
+						  .ctx = W2->rep.raft.term + 1 }, from);
+	for (from = 3; from <= 4; from++)
+		tell_leader((struct raftblk_msg){ .type = RAFTBLK_MSG_VOTE_RESP,
+						  .ctx = W2->rep.raft.term }, from);
+	for (from = 3; from <= 4; from++)
+		tell_leader((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND_RESP, .index = 1 },
+			    from);
+	check(raft_leads(&W2->rep.raft) && W2->rep.raft.commit == 1);
+}
+
+REPLICA_TEST(catchup_deposed, "what a later leader has committed is not told to one that was deposed")
+{
+	const __le64 chunk = 0;
+	struct raftblk_wire_data d = { .version = cpu_to_le64(3), .differ = cpu_to_le64(1) };
+	struct raftblk_msg m = { .type = RAFTBLK_MSG_DATA, .index = 3, .body = &d,
+				 .body_bytes = sizeof(d), .bytes = 4096 };
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1 };
+	u64 index;
+
+	world_make(1, 5);
+	W1->params.catchup = true;
+	W1->cut = true;
+	world_start(W1);
+	lead_of_five();
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = W2->rep.raft.term,
+				   .flags = RAFTBLK_MSG_F_BEHIND }, 2);
+	boundary(1);
+	check(W1->rep.raft.incomplete);
+	list(&chunk, 1);
+	/* 3 and 4 follow another leader by now: nobody will acknowledge these. */
+	check(!raft_propose(&W2->rep.raft, now, &e, &index));
+	check(!raft_propose(&W2->rep.raft, now, &e, &index));
+	world_run(W2);
+	check(index == 3 && W2->rep.raft.commit == 1);
+	/* 3 has applied what the other one has there. */
+	m.term = W2->rep.raft.term + 1;
+	m.ctx = sent(RAFTBLK_MSG_FETCH).ctx;
+	m.payload = world_payload(4096, 0x77);
+	W1->hold = BIT_ACT(VOTE_WRITE);
+	tell(m, 3);
+	m.payload = world_payload(4096, 0x77);
+	tell(m, 3);
+	check(W1->count[RAFTBLK_ACT_CHUNK_WRITE] == 0);	/* it could be forgotten again */
+	W1->hold = 0;
+	world_complete(W1, 0);
+	m.payload = world_payload(4096, 0x77);
+	tell(m, 3);
+	check(W1->count[RAFTBLK_ACT_CHUNK_WRITE] == 1);
+	W1->cut = false;
+	pass(200);
+	check(W2->rep.raft.commit == 1 && W2->rep.raft.role != RAFT_LEADER);
+}
+
+REPLICA_TEST(boundary_term, "no boundary is noted before the term it was named in")
+{
+	follow(3);
+	W1->hold = BIT_ACT(VOTE_WRITE);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = 2,
+				   .flags = RAFTBLK_MSG_F_BEHIND }, 3);
+	check(sent(RAFTBLK_MSG_CATCHUP_REQ).to == 3);
+	boundary_from(3, 50, W_VOLUME);
+	check(!W1->rep.raft.incomplete && W1->rep.catchup.state == RAFTBLK_CATCHUP_OFF);
+	W1->hold = 0;
+	world_complete(W1, 0);
+	pass(200);
+	boundary_from(3, 50, W_VOLUME);
+	check(W1->rep.raft.incomplete && W1->rep.raft.boundary == 50);
 }
