@@ -80,6 +80,8 @@ static const struct opt json_opts[] = {
 
 static const struct opt dump_opts[] = {
 	{ OPT_RECORDS, "records", NULL, "list every record of the log with its entries", false },
+	{ OPT_MAP, "map", NULL, "list the newest entry of each extent, from the version map",
+	  false },
 	OPT_DEF_JSON,
 	OPT_END
 };

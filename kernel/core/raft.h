@@ -480,11 +480,12 @@ bool raft_poll(struct raft *r, u64 now, u32 ready, struct raftblk_msg *m);
 /**
  * raft_load() - which entries' payloads must be read from the ring to go on
  * sending to lagging peers
+ * @ready: as for raft_poll(); for the others nothing is read
  *
  * Return: lowest index at or above @from that is wanted, not in memory and not
  * being read; 0 if none.
  */
-u64 raft_load(struct raft *r, u64 from);
+u64 raft_load(struct raft *r, u32 ready, u64 from);
 
 /* Highest index up to which entries are in the own log, committed and equal to
  * what every leader of a later term has: what may be applied (with log->durable).

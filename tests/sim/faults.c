@@ -530,7 +530,7 @@ static bool all_vote(void)
 {
 	struct node *n;
 
-	if (sim.set.members)
+	if (sim.set.members || sim.set.blank)
 		return true;
 	for_each_node(n) {
 		const struct raftblk_config *c = &n->rep.raft.config;
@@ -559,6 +559,13 @@ static u32 some_member(void)
 	return n ? n->id : node[rnd(sim.set.nodes)].id;
 }
 
+static u32 some_replaced(const struct node *n)
+{
+	if (n->was)
+		return !check_has_left(n->was) && chance(600) ? n->was : 0;
+	return sim.set.members && chance(500) ? some_member() : 0;
+}
+
 static void join_try(struct event *ev)
 {
 	struct node *n, *at = NULL;
@@ -583,8 +590,7 @@ static void join_try(struct event *ev)
 		if (!at || at->paused)
 			return;
 		joiner = n;
-		client_join(at, n, sim.set.members && chance(500) ? some_member() : 0,
-			    sim.set.members && chance(200));
+		client_join(at, n, some_replaced(n), sim.set.members && chance(200));
 		node_run(at);
 		return;
 	}
@@ -849,7 +855,7 @@ void faults_start(void)
 {
 	joiner = NULL;
 	sim_post(rnd(4 * sim.set.params.raft.election_ns), fault, NULL, NULL);
-	if (sim.set.initial < sim.set.nodes || sim.set.members)
+	if (sim.set.initial < sim.set.nodes || sim.set.members || sim.set.blank)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
 	if (sim.set.members)
 		sim_post(rnd(4 * sim.set.params.raft.election_ns), member_try, NULL, NULL);
@@ -863,6 +869,9 @@ void faults_start(void)
 	if (sim.set.resizes)
 		grow_start();
 	set_back_reset();
+	blank_reset();
+	if (sim.set.blank)
+		blank_start();
 	if (sim.set.set_back)
 		set_back_start();
 	if (sim.set.roles)
@@ -881,6 +890,7 @@ void faults_heal(void)
 	sim.set.reorder = 0;
 	sim.set.corrupt = 0;
 	net_heal();
+	blank_end(true);
 	for_each_node(n) {
 		n->disk.slow = 1;
 		node_resume(n);

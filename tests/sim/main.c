@@ -248,10 +248,22 @@ static void setup_early_end(struct setup *s)
 	s->ring_sectors = min(s->ring_sectors, s->log_align > 512 ? 512ULL : 128ULL);
 }
 
+/* Likewise: a member's disk is exchanged for a blank one. */
+static bool with_blank(void)
+{
+	return sim.seed % 10 == 3;
+}
+
+static bool may_blank(const struct setup *s)
+{
+	return with_blank() && s->params.catchup && s->initial == s->nodes && s->nodes >= 3 &&
+	       !s->members && !s->roles && !s->witness;
+}
+
 /* Not from the generator: runs without catch-up stay what they were. */
 static bool with_catchup(void)
 {
-	return sim.catchup ? sim.catchup > 0 : sim.seed % 5 < 2 || with_early_end() ||
+	return sim.catchup ? sim.catchup > 0 : sim.seed % 5 < 2 || with_early_end() || with_blank() ||
 	       (with_witness() && sim.seed % 5 < 4);
 }
 
@@ -373,7 +385,7 @@ static void setup_recall(struct setup *s)
 	COUNT(recall_seeds);
 	p->recall_ns = p->election_ns;
 	s->set_back = sim.seed % 2 && s->initial == s->nodes && s->nodes > 1 && !s->members &&
-		      !s->roles && !s->lse && !s->verify && !s->resizes;
+		      !s->roles && !s->lse && !s->verify && !s->resizes && !s->blank;
 	if (!s->set_back)
 		return;
 	p->recall_ns = 40 * p->election_ns;
@@ -420,7 +432,8 @@ static void setup(struct setup *s)
 	if (s->params.catchup)
 		setup_catchup(s);
 	s->roles = with_roles() && s->nodes >= 3 && s->initial == s->nodes;
-	if (s->roles || s->members)
+	s->blank = may_blank(s);
+	if (s->roles || s->members || s->blank)
 		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
 	setup_witness_ring(s);
 	s->lse = with_lse(s);
