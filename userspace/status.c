@@ -110,6 +110,11 @@ static void format_behind(struct json_object *m, char *out)
 	char size[16];
 	int n;
 
+	/* Whatever its log has: that would look like a copy to rely on. */
+	if (j_bool(m, "incomplete")) {
+		snprintf(out, CELL, "not complete");
+		return;
+	}
 	if (!j_get(m, "lag")) {
 		snprintf(out, CELL, "-");
 		return;

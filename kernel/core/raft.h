@@ -329,7 +329,15 @@ void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m);
 void raft_log_durable(struct raft *r, u64 now);
 
 /**
- * raft_lag_ns() - how far a member is behind, in time
+ * raft_lag_is_known() - does what a member has acknowledged say how far it is behind?
+ *
+ * Not while it is catching up: its log is as new as its boundary, or newer, and what it lacks
+ * is older than that.
+ */
+bool raft_lag_is_known(const struct raft *r, u32 slot);
+
+/**
+ * raft_lag_ns() - how far a member is behind, in time; raft_lag_is_known()
  *
  * The age of the oldest entry in this leader's log that the member has not acknowledged; 0: there
  * is none.  Where that entry is older than this leader's rule, it is the time of that.  It

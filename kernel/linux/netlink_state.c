@@ -90,8 +90,11 @@ static int put_progress(struct sk_buff *skb, struct raftblk_replica *rep, u32 sl
 		return -EMSGSIZE;
 	if (self)
 		match = rep->log.durable;
-	if (put_u64(skb, RAFTBLK_A_MEMBER_MATCH, match) ||
-	    put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match) ||
+	if (put_u64(skb, RAFTBLK_A_MEMBER_MATCH, match))
+		return -EMSGSIZE;
+	if (!raft_lag_is_known(&rep->raft, slot))
+		return 0;
+	if (put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match) ||
 	    put_u64(skb, RAFTBLK_A_MEMBER_LAG_TIME,
 		    div_u64(raft_lag_ns(&rep->raft, raftblk_now(), slot), RAFTBLK_NSEC_PER_MSEC)))
 		return -EMSGSIZE;

@@ -385,7 +385,8 @@ enum raftblk_a_address {
  * @RAFTBLK_A_MEMBER_PROGRESS: Leader only. enum raftblk_progress. (u32)
  * @RAFTBLK_A_MEMBER_MATCH: Leader only; highest index known durable there and equal to the
  *	leader's. (u64)
- * @RAFTBLK_A_MEMBER_LAG: Entries it has still to confirm. (u64)
+ * @RAFTBLK_A_MEMBER_LAG: Entries it has still to confirm; like lag-bytes and lag-time not
+ *	of a member that is incomplete. (u64)
  * @RAFTBLK_A_MEMBER_LAG_BYTES: Payload of those entries. (u64)
  * @RAFTBLK_A_MEMBER_HEARD: How long ago the last message of this term came from it. (u64)
  * @RAFTBLK_A_MEMBER_CONNECTED_CONTROL: (u8)

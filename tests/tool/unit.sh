@@ -62,9 +62,13 @@ shows "about to catch up" 'v["behind"] = True' 'It will begin its log anew and f
 	'!catching up'
 shows "behind without a map" 'v["behind"] = True; v["extent_size"] = 0' 'keeps no version map'
 shows "another one catches up" 'v["role"] = "leader"; v["members"][1]["incomplete"] = True' \
-	'^  2 .* catching up ' '^  1 .* connected '
+	'^  2 .* catching up +not complete' '^  1 .* connected +-'
+shows "another one does, and its log is level" \
+	'v["members"][1].update(incomplete=True, lag=0, lag_time=0)' \
+	'^  2 .* catching up +not complete' '!up to date'
 shows "another one did, and is cut off" \
-	'v["members"][1].update(incomplete=True, connected_data=False)' '^  2 .* half connected '
+	'v["members"][1].update(incomplete=True, connected_data=False)' \
+	'^  2 .* half connected +not complete'
 shows "how far behind one is" \
 	'v["members"][1].update(progress="stream", lag=12, lag_bytes=49152, lag_time=3456)' \
 	'^  2 .* 12 entries, 48 KiB, 3\.4 s'
