@@ -657,7 +657,7 @@ void raftblk_replica_chunk_hashed(struct raftblk_replica *rep, u64 now, u32 id, 
  * @repair: mend what differs
  *
  * Return: 0; -EREMOTE: this member does not lead, or has no data; -EALREADY: it is under way;
- * -EBUSY: a member is catching up; -ENODEV: there is no other member with data;
+ * -EBUSY: a member is catching up, or about to; -ENODEV: there is no other member with data;
  * -EOPNOTSUPP: no version map.
  */
 int raftblk_replica_verify(struct raftblk_replica *rep, u64 now, bool repair);
