@@ -702,7 +702,7 @@ bool raftblk_replica_next(struct raftblk_replica *rep, u64 now, u32 ready,
 void raftblk_replica_removed(struct raftblk_replica *rep, u64 now);
 
 /* How far catching up is. */
-void raftblk_replica_progress(const struct raftblk_replica *rep,
+void raftblk_replica_progress(const struct raftblk_replica *rep, u64 now,
 			      struct raftblk_catchup_progress *p);
 
 /* Leads, with the own term's no-op committed, and the device may be written here. */

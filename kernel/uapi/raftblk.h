@@ -348,6 +348,10 @@ enum raftblk_a_finding {
  *	is reached entries of the log follow. (u64)
  * @RAFTBLK_A_CATCHUP_RECEIVED: Bytes of content received for it; where nothing differs
  *	none are. (u64)
+ * @RAFTBLK_A_CATCHUP_RATE: By which done grew in the last seconds, in bytes per second;
+ *	not in the first one. (u64)
+ * @RAFTBLK_A_CATCHUP_LEFT_MS: How long what is left will take at that rate, in ms; not if
+ *	nobody knows. (u64)
  */
 enum raftblk_a_catchup {
 	RAFTBLK_A_CATCHUP_PAD = 1,
@@ -355,6 +359,8 @@ enum raftblk_a_catchup {
 	RAFTBLK_A_CATCHUP_DONE,
 	RAFTBLK_A_CATCHUP_TOTAL,
 	RAFTBLK_A_CATCHUP_RECEIVED,
+	RAFTBLK_A_CATCHUP_RATE,
+	RAFTBLK_A_CATCHUP_LEFT_MS,
 
 	__RAFTBLK_A_CATCHUP_MAX,
 	RAFTBLK_A_CATCHUP_MAX = (__RAFTBLK_A_CATCHUP_MAX - 1)

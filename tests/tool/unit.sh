@@ -55,6 +55,11 @@ shows "nothing wrong" "" '^  3 .* this machine +-' '!catching up' '!This member'
 shows "catching up" 'v["catchup"] = catchup' \
 	'^  catching up \[#######\.+\]  25%  256 MiB of 1 GiB, 3 MiB received from node 2$' \
 	'^  3 .* this machine, catching up ' '!This member'
+shows "how fast, and how long it takes" \
+	'catchup.update(rate=8 << 20, left_ms=96000); v["catchup"] = catchup' \
+	'  25%  256 MiB of 1 GiB, 8 MiB/s, 2 min left, 3 MiB received from node 2$'
+shows "it does not move" 'catchup["rate"] = 0; v["catchup"] = catchup' \
+	'  25%  256 MiB of 1 GiB, 0 B/s, 3 MiB received from node 2$'
 shows "catching up, nobody asked yet" 'catchup["source"] = 0; v["catchup"] = catchup' \
 	'3 MiB received$'
 shows "catching up, behind once more" 'v["catchup"] = catchup; v["behind"] = True' '!This member'
