@@ -152,6 +152,9 @@ static bool lengths_ok(const struct raftblk_wire_header *h)
 		return body == sizeof(struct raftblk_wire_change);
 	case RAFTBLK_MSG_CHANGE_RESP:
 		return change_resp_length_ok(h, body);
+	case RAFTBLK_MSG_GROW_RESP:
+		/* It ends the request: negated, what is none would be no error. */
+		return !body && le32_to_cpu(h->status) <= RAFTBLK_WIRE_ERRNO_MAX;
 	case RAFTBLK_WIRE_HELLO:
 		return body == sizeof(struct raftblk_wire_hello);
 	case RAFTBLK_WIRE_CHALLENGE:
@@ -214,6 +217,13 @@ static int decode_catchup(const struct raftblk_wire_header *h, const void *body,
 	return raftblk_wire_catchup_check(m);
 }
 
+/* The receiver's term becomes what is told: higher, its vote could not be read back. */
+static bool recall_ok(const struct raftblk_msg *m)
+{
+	return m->type != RAFTBLK_MSG_RECALL_RESP ||
+	       (m->sent_at <= RAFTBLK_INDEX_MAX && m->commit <= RAFTBLK_INDEX_MAX);
+}
+
 int raftblk_wire_decode(const struct raftblk_wire_header *h, const void *body,
 			struct raftblk_msg *m, struct raftblk_entry *ent, u64 max_sector)
 {
@@ -237,7 +247,7 @@ int raftblk_wire_decode(const struct raftblk_wire_header *h, const void *body,
 	m->sent_at = le64_to_cpu(h->sent_at);
 	m->life = le64_to_cpu(h->life);
 	/* What adds one to an index or a term must not come round to 0. */
-	if (m->term > RAFTBLK_INDEX_MAX || m->index > RAFTBLK_INDEX_MAX)
+	if (m->term > RAFTBLK_INDEX_MAX || m->index > RAFTBLK_INDEX_MAX || !recall_ok(m))
 		return -EPROTO;
 	if (raftblk_msg_is_catchup(m->type))
 		return decode_catchup(h, body, m);

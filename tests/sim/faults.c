@@ -395,20 +395,62 @@ void fault_strike(struct event *ev)
 	}
 }
 
+/* Does @n, which catches up, have more of the log than any other but the leader? */
+static bool has_longest_log(const struct node *n)
+{
+	const struct node *leader = the_leader();
+	const struct node *m;
+
+	for_each_node(m)
+		if (m != n && m != leader && m->dur_last >= n->dur_last)
+			return false;
+	return n->incomplete;
+}
+
+/* With the last words on its disk, or when it is too late for them. */
+static void end_watch(struct event *ev)
+{
+	if (sim.healing)
+		return;
+	if (has_longest_log(ev->arg))
+		sim.set.run_ns = sim.now;
+	else
+		sim_post(100 * USEC, end_watch, NULL, ev->arg);
+}
+
+static void last_words(struct event *ev)
+{
+	struct node *n = ev->node;
+	u32 i;
+
+	for (i = 0; i < 3 && n->opens && !n->fenced && !n->stopping && !sim.healing; i++)
+		client_write(n, RAFTBLK_OP_WRITE, i * sim.set.block_sectors,
+			     sim.set.block_sectors);
+	node_run(n);
+}
+
 /*
  * The end comes while @n catches up; the leader's last words reach it alone, so that its
  * log is the longest of those that are left.
  */
-static void end_now(const struct node *n)
+static void end_now(struct node *n)
 {
 	struct node *leader = the_leader();
 	struct node *m;
 
 	sim.set.end_early = false;
-	sim.set.run_ns = min(sim.set.run_ns, sim.now + rnd(10 * sim.set.disk_max));
-	for_each_node(m)
-		if (leader && m != leader && m != n)
-			net_cut(leader, m, true);
+	if (!leader)
+		return;
+	sim.set.run_ns = min(sim.set.run_ns, sim.now + sim.set.params.raft.election_ns / 2);
+	for_each_node(m) {
+		if (m == leader || m == n)
+			continue;
+		net_cut(leader, m, true);
+		/* nor does it get what it lacks of them meanwhile */
+		net_cut(m, n, true);
+	}
+	sim_post(rnd(sim.set.disk_max), last_words, leader, NULL)->life = leader->life;
+	sim_post(0, end_watch, NULL, n);
 }
 
 /* @n is at some step of a catch-up, its own or another's. */

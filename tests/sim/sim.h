@@ -78,7 +78,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(checkpoints) X(map_writes) X(map_vague) X(log_reads) X(applies) X(recovered_entries) \
 	X(msg_sent) X(msg_dropped) X(msg_duplicated) X(msg_reordered) X(msg_corrupted) X(msg_stalled) \
 	X(catchups_begun) X(catchups_again) X(catchups_ended) X(chunks_read) X(chunks_written) \
-	X(chunks_served) X(chunks_dropped) X(source_changes) \
+	X(chunks_served) X(chunks_dropped) X(source_changes) X(catchups_at_once) \
 	X(long_absences) X(catchup_faults) X(last_complete) \
 	X(witness_seeds) X(witness_leads) X(witness_hands_over) X(witness_boundaries) \
 	X(resizes) X(grows) X(resize_small) X(resize_away) X(resize_behind) X(resize_shrinks) \
