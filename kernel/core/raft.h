@@ -99,6 +99,7 @@ enum raft_progress {
  * @holding: its last answer had RAFTBLK_MSG_F_HOLDING
  * @voted: answer in the election this member holds: granted or not (@answered)
  * @promise: what it is known to have promised
+ * @past: likewise, before the life that @promise is of; id 0: nothing, or not known any more
  * @recalled: it has told what this member had promised it
  * @recall_at: when it is asked again
  *
@@ -132,6 +133,7 @@ struct raft_peer {
 	bool voted;
 	bool answered;
 	struct raftblk_promise promise;
+	struct raftblk_promise past;
 	bool recalled;
 	u64 recall_at;
 
@@ -196,7 +198,8 @@ struct raft_mark {
  * @life: random, another one with each start
  * @sure: all others have told what this member had promised, or were waited for until
  *	@recall_until.  Before, it says nothing and listens to nothing
- * @led_term: the last one that it led in this life
+ * @led_term: the last one that it led in this life, 0 if it does not remember all that was
+ *	promised to it in that
  * @older: others remember more than its disk: see raft_recall.c
  * @older_id, @older_term, @older_index: which one, and what, first
  * @heard_leader_at: last word from a current leader; start of this member
@@ -329,7 +332,15 @@ void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m);
 void raft_log_durable(struct raft *r, u64 now);
 
 /**
- * raft_lag_ns() - how far a member is behind, in time
+ * raft_lag_is_known() - does what a member has acknowledged say how far it is behind?
+ *
+ * Not while it is catching up: its log is as new as its boundary, or newer, and what it lacks
+ * is older than that.
+ */
+bool raft_lag_is_known(const struct raft *r, u32 slot);
+
+/**
+ * raft_lag_ns() - how far a member is behind, in time; raft_lag_is_known()
  *
  * The age of the oldest entry in this leader's log that the member has not acknowledged; 0: there
  * is none.  Where that entry is older than this leader's rule, it is the time of that.  It

@@ -12,6 +12,12 @@ static void raft_peer_init(struct raft *r, struct raft_peer *p, u32 id)
 	p->id = id;
 	p->next = r->log->last + 1;
 	p->progress = RAFT_PROBE;
+	/*
+	 * Not new, but back, since the configuration without it was cut: what it has promised
+	 * to this member when it led is forgotten.
+	 */
+	if (r->role != RAFT_LEADER)
+		r->led_term = 0;
 	if (id != r->id)
 		raft_recall_ask(r, p);
 }

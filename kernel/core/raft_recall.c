@@ -67,6 +67,12 @@ void raft_promise_note(const struct raft *r, struct raft_peer *p, const struct r
 
 	if (!m->life || !raft_promises_term(m->type) || m->term < pr->term)
 		return;
+	/*
+	 * That life may not have been told yet what the one before had promised.  It does not
+	 * know that, and must not be taken for knowing it because it was heard first.
+	 */
+	if (m->life != pr->life)
+		p->past = *pr;
 	pr->id = p->id;
 	pr->life = m->life;
 	pr->term = m->term;
@@ -154,6 +160,9 @@ bool raft_recall_poll(struct raft *r, u64 now, struct raft_peer *p, struct raftb
 {
 	const struct raftblk_promise *pr = &p->promise;
 
+	/* What it promised in this life it knows itself. */
+	if (pr->life == p->recall_life)
+		pr = &p->past;
 	if (p->owe_recall_req) {
 		p->owe_recall_req = false;
 		p->recall_at = now + (r->sure ? r->params.election_ns : r->params.heartbeat_ns);
@@ -165,8 +174,7 @@ bool raft_recall_poll(struct raft *r, u64 now, struct raft_peer *p, struct raftb
 	p->owe_recall_resp = false;
 	m->type = RAFTBLK_MSG_RECALL_RESP;
 	m->ctx = p->recall_life;
-	/* What it promised in this life it knows itself. */
-	if (pr->life && pr->life != p->recall_life) {
+	if (pr->life) {
 		m->sent_at = pr->term;
 		m->commit = pr->ack_term;
 		m->index = pr->index;
@@ -179,10 +187,13 @@ bool raft_recall_poll(struct raft *r, u64 now, struct raft_peer *p, struct raftb
 
 /* ---- what others remember ---- */
 
-/* What is below the log was committed and is applied, or will be (rule 16). */
+/*
+ * What is below the log was committed and is applied, or will be (rule 16).  What is only in
+ * memory may be lost once more, and then it would not be remembered that it was.
+ */
 static bool raft_holds(const struct raft *r, u64 index, u64 log_term)
 {
-	return index <= r->log->last &&
+	return index <= r->log->durable &&
 	       (index < r->log->first || raftblk_log_term(r->log, index) == log_term);
 }
 

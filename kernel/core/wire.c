@@ -217,6 +217,13 @@ static int decode_catchup(const struct raftblk_wire_header *h, const void *body,
 	return raftblk_wire_catchup_check(m);
 }
 
+/* The receiver's term becomes what is told: higher, its vote could not be read back. */
+static bool recall_ok(const struct raftblk_msg *m)
+{
+	return m->type != RAFTBLK_MSG_RECALL_RESP ||
+	       (m->sent_at <= RAFTBLK_INDEX_MAX && m->commit <= RAFTBLK_INDEX_MAX);
+}
+
 int raftblk_wire_decode(const struct raftblk_wire_header *h, const void *body,
 			struct raftblk_msg *m, struct raftblk_entry *ent, u64 max_sector)
 {
@@ -240,7 +247,7 @@ int raftblk_wire_decode(const struct raftblk_wire_header *h, const void *body,
 	m->sent_at = le64_to_cpu(h->sent_at);
 	m->life = le64_to_cpu(h->life);
 	/* What adds one to an index or a term must not come round to 0. */
-	if (m->term > RAFTBLK_INDEX_MAX || m->index > RAFTBLK_INDEX_MAX)
+	if (m->term > RAFTBLK_INDEX_MAX || m->index > RAFTBLK_INDEX_MAX || !recall_ok(m))
 		return -EPROTO;
 	if (raftblk_msg_is_catchup(m->type))
 		return decode_catchup(h, body, m);

@@ -218,6 +218,36 @@ REPLICA_TEST(catchup_begins, "nothing is given up before the disk says so")
 	check(!sent(RAFTBLK_MSG_PREVOTE_REQ).type);
 }
 
+static struct raftblk_catchup_progress progress(void)
+{
+	struct raftblk_catchup_progress p;
+
+	raftblk_replica_progress(&W1->rep, now, &p);
+	return p;
+}
+
+REPLICA_TEST(catchup_rate, "how fast it goes and how long the rest takes is told as soon as it is known")
+{
+	const __le64 chunks[] = { cpu_to_le64(3), cpu_to_le64(7), cpu_to_le64(9), cpu_to_le64(12) };
+	const u64 bytes = W_EXTENT * 512;
+
+	follow(3);
+	check(!progress().incomplete);
+	behind();
+	boundary(50);
+	check(progress().incomplete && !progress().rate_known && !progress().left_ms);
+	list(chunks, 4);
+	check(progress().left == 4);
+	data(12, 50, 1);	/* who was asked for last */
+	check(progress().done == 1 && !progress().rate_known && !progress().left_ms);
+	/* Nothing has to happen here for time to pass. */
+	now += 2000 * MS;
+	check(progress().rate_known && progress().rate == bytes / 2);
+	check(progress().left == 3 && progress().left_ms == 3 * 2000);
+	now += RAFTBLK_RATE_SECONDS * 1000 * MS;
+	check(progress().rate_known && progress().rate == 0 && progress().left_ms == 0);
+}
+
 REPLICA_TEST(catchup_restart, "a member that was catching up goes on after a crash")
 {
 	follow(3);

@@ -239,3 +239,121 @@ REPLICA_TEST(not_older, "a member that was only down is what it was")
 	}
 	check(same_data());
 }
+
+/* ---- with some members played by the test ---- */
+
+static void tell(struct world *w, u32 from, struct raftblk_msg m)
+{
+	m.from = from;
+	m.to = w->id;
+	raftblk_replica_receive(&w->rep, now, &m);
+}
+
+/* What @w answers to @from, in that life of it. */
+static struct raftblk_msg recalled(struct world *w, u32 from, u64 life)
+{
+	u32 i;
+
+	world_run(w);
+	for (i = w->nr_msg; i--; )
+		if (w->msg[i].type == RAFTBLK_MSG_RECALL_RESP && w->msg[i].to == from &&
+		    w->msg[i].ctx == life)
+			return w->msg[i];
+	check(!"answered");
+	return (struct raftblk_msg){ };
+}
+
+REPLICA_TEST(recall_of_past, "what was promised before is told though the new life was heard first")
+{
+	struct raftblk_msg m;
+	u64 term, last;
+
+	make(3, 3);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	writes(5);
+	term = W1->rep.raft.term;
+	last = W1->rep.log.last;
+	world_crash(W3);
+	/* It was sure without being told, and its question is overtaken by its answers. */
+	tell(W1, 3, (struct raftblk_msg){ .type = RAFTBLK_MSG_RECALL_REQ, .term = term, .life = 77 });
+	tell(W1, 3, (struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT_RESP, .term = term,
+					  .index = 3, .life = 77 });
+	m = recalled(W1, 3, 77);
+	check(m.sent_at == term && m.commit == term && m.index == last);
+	check(m.status == RAFTBLK_RECALL_EXACT);
+	/* What it promises in that life is not told to it, but to the next one. */
+	writes(3);
+	tell(W1, 3, (struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND_RESP, .term = term,
+					  .index = last + 3, .life = 77 });
+	tell(W1, 3, (struct raftblk_msg){ .type = RAFTBLK_MSG_RECALL_REQ, .term = term, .life = 77 });
+	check(recalled(W1, 3, 77).index == last);
+	tell(W1, 3, (struct raftblk_msg){ .type = RAFTBLK_MSG_RECALL_REQ, .term = term, .life = 78 });
+	check(recalled(W1, 3, 78).index == last + 3);
+}
+
+REPLICA_TEST(recall_of_forgotten, "who was forgotten and is back is not told that it is all")
+{
+	struct raft *r = &W1->rep.raft;
+	struct raftblk_entry noop = { .op = RAFTBLK_OP_NOOP };
+	struct raftblk_msg m;
+	struct raftblk_config c;
+	u64 term, index = 0;
+
+	make(3, 3);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){}) == 0);
+	writes(5);
+	term = r->term;
+	tell(W1, 3, (struct raftblk_msg){ .type = RAFTBLK_MSG_RECALL_REQ, .term = term, .life = 77 });
+	check(recalled(W1, 3, 77).status == RAFTBLK_RECALL_EXACT);
+	world_crash(W2);
+	world_crash(W3);
+	/* A configuration without 3, which the next leader does not have. */
+	c = r->config;
+	check(c.member[2].id == 3);
+	memset(&c.member[--c.nr], 0, sizeof(c.member[0]));
+	check(raft_propose_config(r, now, &c, &index) == 0 && r->config.nr == 2);
+	noop.term = term + 1;
+	tell(W1, 2, (struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = term + 1,
+					  .index = index - 1, .nr = 1, .ent = &noop, .life = 5,
+					  .log_term = raftblk_log_term(&W1->rep.log, index - 1) });
+	check(r->config.nr == 3 && r->role == RAFT_FOLLOWER);
+	tell(W1, 3, (struct raftblk_msg){ .type = RAFTBLK_MSG_PREVOTE_RESP, .term = term, .life = 77 });
+	tell(W1, 3, (struct raftblk_msg){ .type = RAFTBLK_MSG_RECALL_REQ, .term = term, .life = 78 });
+	m = recalled(W1, 3, 78);
+	check(m.sent_at == term && !m.index && m.status == 0);
+}
+
+REPLICA_TEST(older_not_durable, "what is only in memory again may be lost once more")
+{
+	struct raft *r = &W3->rep.raft;
+	struct raftblk_entry noop = { .op = RAFTBLK_OP_NOOP, .term = 5 };
+	struct raftblk_msg exact = { .type = RAFTBLK_MSG_RECALL_RESP, .term = 5, .sent_at = 5,
+				     .commit = 5, .index = 1, .log_term = 5,
+				     .status = RAFTBLK_RECALL_EXACT };
+
+	world_make(3, 3);
+	W3->params.raft.recall_ns = W3->params.raft.election_ns;
+	world_start(W3);
+	tell(W3, 2, (struct raftblk_msg){ .type = RAFTBLK_MSG_RECALL_RESP, .ctx = r->life,
+					  .sent_at = 5 });
+	world_run(W3);
+	check(r->proof_index == RAFTBLK_INDEX_MAX && r->term == 5);
+	pass(2000);
+	check(r->sure);
+	W3->hold = BIT_ACT(LOG_WRITE);
+	tell(W3, 1, (struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = 5, .nr = 1, .ent = &noop });
+	world_run(W3);
+	check(W3->rep.log.last == 1 && !W3->rep.log.durable);
+	exact.ctx = r->life;
+	tell(W3, 1, exact);
+	world_run(W3);
+	check(r->proof_index == 1);
+	W3->hold = 0;
+	world_complete(W3, 0);
+	tell(W3, 1, (struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = 5, .index = 1,
+					  .log_term = 5, .commit = 1 });
+	world_run(W3);
+	check(!r->proof_index && events(W3, RAFTBLK_EVENT_PROVEN) == 1);
+}

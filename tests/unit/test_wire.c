@@ -331,6 +331,31 @@ TEST(wire_flips, "wire: every flipped byte is noticed")
 	CHECK_EQ(decode(buf, &back, ent), 0);
 }
 
+TEST(wire_recall, "wire: what was promised is in range, or it is refused")
+{
+	struct raftblk_entry ent[RAFTBLK_MSG_MAX_ENTRIES];
+	struct raftblk_msg m = { .type = RAFTBLK_MSG_RECALL_RESP, .index = 7, .log_term = 3, .commit = 4,
+				 .sent_at = RAFTBLK_INDEX_MAX, .ctx = ~0ULL, .life = ~0ULL };
+	struct raftblk_msg back;
+	u8 buf[BUF_BYTES];
+
+	encode(&m, entries, buf);
+	CHECK_EQ(decode(buf, &back, ent), 0);
+	CHECK_EQ(back.sent_at, m.sent_at);
+	CHECK_EQ(back.life, m.life);
+	m.sent_at++;
+	encode(&m, entries, buf);
+	CHECK_EQ(decode(buf, &back, ent), (u64)-EPROTO);
+	m.sent_at = 4;
+	m.commit = ~0ULL;
+	encode(&m, entries, buf);
+	CHECK_EQ(decode(buf, &back, ent), (u64)-EPROTO);
+	/* It is a time in others. */
+	m.type = RAFTBLK_MSG_HEARTBEAT_RESP;
+	encode(&m, entries, buf);
+	CHECK_EQ(decode(buf, &back, ent), 0);
+}
+
 TEST(wire_refused, "wire: what cannot be is refused though its CRC is right")
 {
 	struct raftblk_entry ent[RAFTBLK_MSG_MAX_ENTRIES];
