@@ -19,7 +19,7 @@ int run_dump(const struct args *a)
 
 	if (ret)
 		return ret;
-	ret = dump_device(&dev, a->opt[OPT_RECORDS], &j);
+	ret = dump_device(&dev, a->opt[OPT_RECORDS], a->opt[OPT_MAP], &j);
 	device_close(&dev);
 	if (!j)
 		return ret;

@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "catchup.h"
 #include "nl.h"
 #include "status.h"
 #include "tool.h"
@@ -29,7 +28,7 @@ int run_status(const struct args *a)
 		volumes = status_json(volumes);
 		print_json(volumes, JSON_C_TO_STRING_PRETTY);
 	} else if (!ret) {
-		status_show(volumes, NULL);
+		status_show(volumes);
 	}
 	if (!ret)
 		json_object_put(volumes);
@@ -107,7 +106,7 @@ int run_events(const struct args *a)
 }
 
 /* Repaint from the top; what was longer before is cleared line by line. */
-static int paint(struct nl *nl, const char *which, struct history *history)
+static int paint(struct nl *nl, const char *which)
 {
 	bool tty = on_terminal(STDOUT_FILENO);
 	struct json_object *volumes;
@@ -121,7 +120,7 @@ static int paint(struct nl *nl, const char *which, struct history *history)
 	if (tty)
 		fputs("\033[H\033[J", stdout);
 	printf("raftblk at %s%s\n\n", clock, tty ? ", Ctrl-C ends" : "");
-	status_show(volumes, history);
+	status_show(volumes);
 	if (!tty)
 		putchar('\n');
 	json_object_put(volumes);
@@ -131,7 +130,6 @@ static int paint(struct nl *nl, const char *which, struct history *history)
 int run_watch(const struct args *a)
 {
 	const char *which = a->nr_pos ? a->pos[0] : NULL;
-	static struct history history;
 	struct json_object *event = NULL;
 	struct nl nl, events;
 	int ret = nl_open(&nl, false);
@@ -142,7 +140,7 @@ int run_watch(const struct args *a)
 	if (!ret && nl_subscribe(&events))
 		ret = fail(EXIT_ERROR, "cannot subscribe to events: %m");
 	while (!ret) {
-		ret = paint(&nl, which, &history);
+		ret = paint(&nl, which);
 		if (!ret && nl_event(&events, 1000, &event) == 1)
 			json_object_put(event);
 	}

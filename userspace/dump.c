@@ -233,7 +233,7 @@ static bool dump_copies(const struct device *dev, struct json_object *top)
 	return all;
 }
 
-int dump_device(const struct device *dev, bool records, struct json_object **out)
+int dump_device(const struct device *dev, bool records, bool versions, struct json_object **out)
 {
 	struct json_object *top = json_object_new_object(), *log, *map;
 	struct raftblk_vote vote = { 0 };
@@ -257,7 +257,7 @@ int dump_device(const struct device *dev, bool records, struct json_object **out
 	if (!dump_ckpts(dev, s.uuid, top, &ckpt))
 		return fail(EXIT_ERROR, "%s: neither checkpoint slot is good, so there is no way "
 			    "into the log", dev->path);
-	map = map_recover(dev, &s, &ckpt);
+	map = map_recover(dev, &s, &ckpt, versions);
 	if (map)
 		json_object_object_add(top, "version_map", map);
 	log = ring_recover(dev, &s, &ckpt, &vote, records);
@@ -332,6 +332,19 @@ static void show_records(struct json_object *list)
 	}
 }
 
+static void show_versions(struct json_object *list)
+{
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		struct json_object *run = json_object_array_get_idx(list, i);
+		u64 first = json_object_get_uint64(json_object_array_get_idx(run, 0));
+		u64 count = json_object_get_uint64(json_object_array_get_idx(run, 1));
+		u64 version = json_object_get_uint64(json_object_array_get_idx(run, 2));
+
+		printf("  extents %" PRIu64 "+%" PRIu64 ": entry %" PRIu64 "\n", first, count,
+		       version);
+	}
+}
+
 static void show_map(struct json_object *map)
 {
 	if (!map)
@@ -347,6 +360,7 @@ static void show_map(struct json_object *map)
 	if (j_u64(map, "vague_extents"))
 		printf("  of %" PRIu64 " extents it is not known and counts as changed, as after a "
 		       "power cut: nothing is lost\n", j_u64(map, "vague_extents"));
+	show_versions(j_get(map, "versions"));
 }
 
 void dump_show(struct json_object *j)

@@ -37,6 +37,28 @@ static void map_read(const struct device *dev, const struct raftblk_super *s, u6
 		sum->changed += !!v->version[i];
 }
 
+/* Runs of extents with the same version: [first, how many, version]; not those without one. */
+static struct json_object *versions_json(const struct raftblk_vmap *v)
+{
+	struct json_object *list = json_object_new_array();
+	u64 next;
+
+	for (u64 i = 0; i < v->nr_extents; i = next) {
+		struct json_object *run;
+
+		for (next = i + 1; next < v->nr_extents && v->version[next] == v->version[i]; next++)
+			;
+		if (!v->version[i])
+			continue;
+		run = json_object_new_array();
+		json_object_array_add(run, json_object_new_uint64(i));
+		json_object_array_add(run, json_object_new_uint64(next - i));
+		json_object_array_add(run, json_object_new_uint64(v->version[i]));
+		json_object_array_add(list, run);
+	}
+	return list;
+}
+
 static struct json_object *map_json(const struct raftblk_vmap *v, const struct map_sum *sum)
 {
 	struct json_object *j = json_object_new_object();
@@ -58,7 +80,7 @@ static struct json_object *map_json(const struct raftblk_vmap *v, const struct m
 }
 
 struct json_object *map_recover(const struct device *dev, const struct raftblk_super *s,
-				const struct raftblk_ckpt *ckpt)
+				const struct raftblk_ckpt *ckpt, bool versions)
 {
 	struct json_object *j = NULL;
 	struct map_sum sum = { 0 };
@@ -77,6 +99,8 @@ struct json_object *map_recover(const struct device *dev, const struct raftblk_s
 		if (!(ckpt->flags & RAFTBLK_CKPT_F_VMAP))
 			raftblk_vmap_doubt(&v, ckpt->applied_index);
 		j = map_json(&v, &sum);
+		if (versions)
+			json_object_object_add(j, "versions", versions_json(&v));
 	}
 	free(version);
 	free(block);

@@ -328,6 +328,12 @@ static const struct spec_attr spec_set_catchup_attrs[] = {
 	[RAFTBLK_A_CATCHUP_RECEIVED] = {
 		.name = "received", .type = SPEC_U64,
 	},
+	[RAFTBLK_A_CATCHUP_RATE] = {
+		.name = "rate", .type = SPEC_U64,
+	},
+	[RAFTBLK_A_CATCHUP_LEFT_MS] = {
+		.name = "left_ms", .type = SPEC_U64,
+	},
 };
 
 const struct spec_set spec_set_catchup = {

@@ -110,6 +110,11 @@ static void format_behind(struct json_object *m, char *out)
 	char size[16];
 	int n;
 
+	/* Whatever its log has: that would look like a copy to rely on. */
+	if (j_bool(m, "incomplete")) {
+		snprintf(out, CELL, "not complete");
+		return;
+	}
 	if (!j_get(m, "lag")) {
 		snprintf(out, CELL, "-");
 		return;
@@ -300,18 +305,13 @@ static void show_hints(struct json_object *vol)
 	show_repairs(vol);
 }
 
-static void show_catchup(struct json_object *vol, struct history *history)
+static void show_catchup(struct json_object *vol)
 {
 	struct json_object *catchup = j_get(vol, "catchup");
-	struct look now = look_now(catchup, now_ms());
-	const struct look *old = NULL;
 	char text[CATCHUP_TEXT];
 
-	if (!catchup)
-		return;
-	if (history)
-		old = history_note(history, j_str(vol, "name"), &now);
-	printf("  catching up %s\n", catchup_text(catchup, old, &now, text));
+	if (catchup)
+		printf("  catching up %s\n", catchup_text(catchup, text));
 }
 
 static void show_verify(struct json_object *vol)
@@ -326,7 +326,7 @@ static void show_verify(struct json_object *vol)
 		       format_size(done, a), format_size(total, b), j_u64(v, "differ"));
 }
 
-static void show_volume(struct json_object *vol, struct history *history)
+static void show_volume(struct json_object *vol)
 {
 	bool quorum = j_bool(vol, "quorum");
 	u64 owner = j_u64(vol, "owner"), leader = j_u64(vol, "leader");
@@ -348,13 +348,13 @@ static void show_volume(struct json_object *vol, struct history *history)
 	       format_size(j_u64(vol, "log_size"), size), j_u64(vol, "first"),
 	       j_u64(vol, "last"), j_u64(vol, "durable"), j_u64(vol, "commit"),
 	       j_u64(vol, "applied"));
-	show_catchup(vol, history);
+	show_catchup(vol);
 	show_verify(vol);
 	status_show_members(vol);
 	show_hints(vol);
 }
 
-void status_show(struct json_object *volumes, struct history *history)
+void status_show(struct json_object *volumes)
 {
 	size_t n = json_object_array_length(volumes);
 
@@ -363,6 +363,6 @@ void status_show(struct json_object *volumes, struct history *history)
 	for (size_t i = 0; i < n; i++) {
 		if (i)
 			putchar('\n');
-		show_volume(json_object_array_get_idx(volumes, i), history);
+		show_volume(json_object_array_get_idx(volumes, i));
 	}
 }

@@ -5,13 +5,8 @@
 
 #include <json-c/json.h>
 
-struct history;
-
-/**
- * status_show() - all of @volumes (an array), with a hint below each where something is wrong
- * @history: earlier looks, for rates; this one is added.  NULL: none, and none to come
- */
-void status_show(struct json_object *volumes, struct history *history);
+/* All of @volumes (an array), with a hint below each where something is wrong. */
+void status_show(struct json_object *volumes);
 
 /* As status --json shows it: {"volumes": [...]}, with what follows from the rest
  * added: "device", and "part" of each member.  Takes over @volumes.

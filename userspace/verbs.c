@@ -80,6 +80,8 @@ static const struct opt json_opts[] = {
 
 static const struct opt dump_opts[] = {
 	{ OPT_RECORDS, "records", NULL, "list every record of the log with its entries", false },
+	{ OPT_MAP, "map", NULL, "list the newest entry of each extent, from the version map",
+	  false },
 	OPT_DEF_JSON,
 	OPT_END
 };
@@ -173,7 +175,8 @@ const struct verb verbs[] = {
 		.help =
 		"Shows role, term, leader, owner and quorum of each volume, and of each member its\n"
 		"address, whether it is connected and how far it is behind (the leader knows that).\n"
-		"A member that was away for too long shows how much it has fetched from others.\n"
+		"A member that was away for too long shows how much it has fetched from others, how\n"
+		"fast that goes and how long it will take.\n"
 		"Documentation/status-json.md explains the fields of --json.",
 	},
 	{
@@ -181,8 +184,7 @@ const struct verb verbs[] = {
 		.summary = "show status, over and over",
 		.run = run_watch,
 		.help =
-		"Repaints at every event and each second, until Ctrl-C. Of a member that catches\n"
-		"up it shows rate and time left.",
+		"Repaints at every event and each second, until Ctrl-C.",
 	},
 	{
 		.name = "events", .args = "[NAME]", .min = 0, .max = 1,

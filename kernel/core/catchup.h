@@ -18,6 +18,7 @@
 #include "config.h"
 #include "msg.h"
 #include "vmap.h"
+#include "rate.h"
 #include "wire_catchup.h"
 
 #define RAFTBLK_FETCH_SLOTS	8	/* chunks a member fetches at a time */
@@ -181,6 +182,7 @@ enum raftblk_catchup_state {
  * @tag: highest index any content was read at
  * @saved_at: when the cursor was last on its way to disk
  * @fetch: chunks under way
+ * @rate: in bytes of the volume, whole chunks
  * @done, @bytes, @dropped, @sources: chunks done, bytes received, answers that were too
  *	old, changes of source; for whoever wants to know
  *
@@ -219,6 +221,7 @@ struct raftblk_catchup {
 	u64 tag;
 	u64 saved_at;
 	struct raftblk_fetch fetch[RAFTBLK_FETCH_SLOTS];
+	struct raftblk_rate rate;
 	u64 done;
 	u64 bytes;
 	u64 dropped;
@@ -244,6 +247,8 @@ struct raftblk_catchup {
  * @left: chunks to be done; 0 may also mean that it is not known yet
  * @chunk_sectors: size of a chunk
  * @bytes: content received
+ * @rate, @rate_known: bytes of the volume done per second; is it known?
+ * @left_ms: how long the rest will take; 0: not known
  */
 struct raftblk_catchup_progress {
 	bool incomplete;
@@ -252,6 +257,9 @@ struct raftblk_catchup_progress {
 	u64 left;
 	u32 chunk_sectors;
 	u64 bytes;
+	u64 rate;
+	bool rate_known;
+	u64 left_ms;
 };
 
 #endif /* RAFTBLK_CATCHUP_H */

@@ -332,7 +332,15 @@ void raft_receive(struct raft *r, u64 now, const struct raftblk_msg *m);
 void raft_log_durable(struct raft *r, u64 now);
 
 /**
- * raft_lag_ns() - how far a member is behind, in time
+ * raft_lag_is_known() - does what a member has acknowledged say how far it is behind?
+ *
+ * Not while it is catching up: its log is as new as its boundary, or newer, and what it lacks
+ * is older than that.
+ */
+bool raft_lag_is_known(const struct raft *r, u32 slot);
+
+/**
+ * raft_lag_ns() - how far a member is behind, in time; raft_lag_is_known()
  *
  * The age of the oldest entry in this leader's log that the member has not acknowledged; 0: there
  * is none.  Where that entry is older than this leader's rule, it is the time of that.  It
@@ -483,11 +491,12 @@ bool raft_poll(struct raft *r, u64 now, u32 ready, struct raftblk_msg *m);
 /**
  * raft_load() - which entries' payloads must be read from the ring to go on
  * sending to lagging peers
+ * @ready: as for raft_poll(); for the others nothing is read
  *
  * Return: lowest index at or above @from that is wanted, not in memory and not
  * being read; 0 if none.
  */
-u64 raft_load(struct raft *r, u64 from);
+u64 raft_load(struct raft *r, u32 ready, u64 from);
 
 /* Highest index up to which entries are in the own log, committed and equal to
  * what every leader of a later term has: what may be applied (with log->durable).

@@ -73,6 +73,11 @@ void raft_ages_note(struct raft *r, u64 now)
 	r->mark[r->nr_marks++] = (struct raft_mark){ .index = r->log->last, .at = now };
 }
 
+bool raft_lag_is_known(const struct raft *r, u32 slot)
+{
+	return r->role == RAFT_LEADER && (raft_is_self(r, slot) || !r->peer[slot].incomplete);
+}
+
 u64 raft_lag_ns(const struct raft *r, u64 now, u32 slot)
 {
 	u64 match = r->peer[slot].match;

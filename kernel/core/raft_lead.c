@@ -429,7 +429,7 @@ void raft_lead_append_sent(struct raft *r, u64 now, u32 slot, u16 nr, u32 bytes)
 	p->inflight_bytes += bytes;
 }
 
-u64 raft_load(struct raft *r, u64 from)
+u64 raft_load(struct raft *r, u32 ready, u64 from)
 {
 	u64 best = 0;
 	u64 i;
@@ -440,6 +440,12 @@ u64 raft_load(struct raft *r, u64 from)
 		u64 end = p->next + RAFTBLK_MSG_MAX_ENTRIES;
 
 		if (raft_is_self(r, n) || p->progress != RAFT_STREAM || !raft_window_open(r, p))
+			continue;
+		/*
+		 * What nobody can be sent takes the place of what others wait for: where
+		 * there is little memory they would never get it.
+		 */
+		if (!(ready & (1U << (16 + n))))
 			continue;
 		for (i = max(p->next, from); i < end && i <= r->log->last; i++) {
 			const struct raftblk_entry *e = raftblk_log_entry(r->log, i);

@@ -497,7 +497,7 @@ static bool work_next(struct raftblk_replica *rep, u32 ready, struct raftblk_act
 	       raftblk_replica_read_next(rep, a) ||
 	       raftblk_replica_apply_next(rep, a) ||
 	       raftblk_catchup_next(rep, a) ||
-	       raftblk_replica_load_next(rep, a) ||
+	       raftblk_replica_load_next(rep, ready, a) ||
 	       raftblk_grow_next(rep, a) ||
 	       raftblk_replica_ckpt_next(rep, a);
 }

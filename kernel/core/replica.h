@@ -657,7 +657,7 @@ void raftblk_replica_chunk_hashed(struct raftblk_replica *rep, u64 now, u32 id, 
  * @repair: mend what differs
  *
  * Return: 0; -EREMOTE: this member does not lead, or has no data; -EALREADY: it is under way;
- * -EBUSY: a member is catching up; -ENODEV: there is no other member with data;
+ * -EBUSY: a member is catching up, or about to; -ENODEV: there is no other member with data;
  * -EOPNOTSUPP: no version map.
  */
 int raftblk_replica_verify(struct raftblk_replica *rep, u64 now, bool repair);
@@ -702,7 +702,7 @@ bool raftblk_replica_next(struct raftblk_replica *rep, u64 now, u32 ready,
 void raftblk_replica_removed(struct raftblk_replica *rep, u64 now);
 
 /* How far catching up is. */
-void raftblk_replica_progress(const struct raftblk_replica *rep,
+void raftblk_replica_progress(const struct raftblk_replica *rep, u64 now,
 			      struct raftblk_catchup_progress *p);
 
 /* Leads, with the own term's no-op committed, and the device may be written here. */

@@ -285,19 +285,19 @@ static u64 load_for_apply(struct raftblk_replica *rep, bool room)
 	return 0;
 }
 
-static u64 load_for_peers(struct raftblk_replica *rep)
+static u64 load_for_peers(struct raftblk_replica *rep, u32 ready)
 {
 	u64 i;
 
 	if (rep->now < rep->load_retry_at)
 		return 0;
-	i = raft_load(&rep->raft, 0);
+	i = raft_load(&rep->raft, ready, 0);
 	if (i && i == rep->load_bad)
-		i = raft_load(&rep->raft, i + 1);
+		i = raft_load(&rep->raft, ready, i + 1);
 	return i;
 }
 
-bool raftblk_replica_load_next(struct raftblk_replica *rep, struct raftblk_action *a)
+bool raftblk_replica_load_next(struct raftblk_replica *rep, u32 ready, struct raftblk_action *a)
 {
 	struct raftblk_entry *e;
 	bool room;
@@ -312,7 +312,7 @@ bool raftblk_replica_load_next(struct raftblk_replica *rep, struct raftblk_actio
 	       rep->log.cached_bytes < rep->params.cache_bytes + rep->params.cache_bytes / 2;
 	i = load_for_apply(rep, room);
 	if (!i) {
-		i = load_for_peers(rep);
+		i = load_for_peers(rep, ready);
 		if (!room && rep->loading + rep->nr_pins && !pins_yield(rep, i))
 			return false;
 	}

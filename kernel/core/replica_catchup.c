@@ -86,6 +86,7 @@ void raftblk_catchup_init(struct raftblk_replica *rep)
 	c->boundary_term = ckpt->boundary_term;
 	c->base = ckpt->base_index;
 	c->tag = ckpt->tag_index;
+	raftblk_rate_begin(&c->rate, rep->now);
 	raftblk_fetch_start(rep, ckpt->cursor);
 }
 
@@ -191,6 +192,7 @@ static void begin(struct raftblk_replica *rep)
 	c->tag = 0;
 	c->done = 0;
 	c->bytes = 0;
+	raftblk_rate_begin(&c->rate, rep->now);
 	c->state = RAFTBLK_CATCHUP_BEGIN;
 	raftblk_fetch_start(rep, 0);
 	*ckpt = rep->ckpt;
@@ -367,9 +369,11 @@ u64 raftblk_catchup_deadline(const struct raftblk_replica *rep)
 	return min(at, raftblk_serve_deadline(rep));
 }
 
-void raftblk_replica_progress(const struct raftblk_replica *rep,
+void raftblk_replica_progress(const struct raftblk_replica *rep, u64 now,
 			      struct raftblk_catchup_progress *p)
 {
+	u64 left;
+
 	memset(p, 0, sizeof(*p));
 	if (!rep->vmap || !rep->raft.incomplete)
 		return;
@@ -379,6 +383,10 @@ void raftblk_replica_progress(const struct raftblk_replica *rep,
 	p->left = raftblk_fetch_left(rep);
 	p->chunk_sectors = rep->vmap->chunk_sectors;
 	p->bytes = rep->catchup.bytes;
+	p->rate_known = raftblk_rate_get(&rep->catchup.rate, now, &p->rate);
+	/* What others say is left may be any number. */
+	left = min(p->left, raftblk_chunk_count(rep)) * p->chunk_sectors * 512;
+	p->left_ms = raftblk_rate_left_ms(p->rate, left);
 }
 
 /* ---- messages ---- */

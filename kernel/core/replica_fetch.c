@@ -509,6 +509,7 @@ static void fetch_done(struct raftblk_replica *rep, struct raftblk_fetch *f)
 {
 	fetch_free(rep, f);
 	rep->catchup.done++;
+	raftblk_rate_note(&rep->catchup.rate, rep->now, rep->vmap->chunk_sectors * 512);
 	rep->busy = true;
 }
 

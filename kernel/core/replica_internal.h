@@ -57,7 +57,7 @@ int raftblk_replica_propose(struct raftblk_replica *rep, const struct raftblk_en
 
 /* replica_apply.c */
 bool raftblk_replica_apply_next(struct raftblk_replica *rep, struct raftblk_action *a);
-bool raftblk_replica_load_next(struct raftblk_replica *rep, struct raftblk_action *a);
+bool raftblk_replica_load_next(struct raftblk_replica *rep, u32 ready, struct raftblk_action *a);
 void raftblk_replica_trim(struct raftblk_replica *rep);
 u64 raftblk_replica_load_deadline(const struct raftblk_replica *rep);
 

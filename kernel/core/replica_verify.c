@@ -21,11 +21,19 @@ static bool is_heard(const struct raftblk_replica *rep, u32 slot)
 	       rep->now < r->peer[slot].heard_at + r->params.election_ns;
 }
 
+/*
+ * It says that it is catching up, or will say so as soon as it has begun: what it needs is not in
+ * the log any more.  It would never come to the index that it is asked for, and every chunk would
+ * be tried in vain.
+ */
 static bool is_incomplete(const struct raftblk_replica *rep, u32 slot)
 {
 	const struct raft *r = &rep->raft;
+	const struct raft_peer *p = &r->peer[slot];
 
-	return r->config.member[slot].id == r->id ? r->incomplete : r->peer[slot].incomplete;
+	if (r->config.member[slot].id == r->id)
+		return r->incomplete;
+	return p->incomplete || p->progress == RAFT_BEHIND;
 }
 
 /* Those with data; of these, those that can be compared now. */

@@ -152,6 +152,9 @@ static bool lengths_ok(const struct raftblk_wire_header *h)
 		return body == sizeof(struct raftblk_wire_change);
 	case RAFTBLK_MSG_CHANGE_RESP:
 		return change_resp_length_ok(h, body);
+	case RAFTBLK_MSG_GROW_RESP:
+		/* It ends the request: negated, what is none would be no error. */
+		return !body && le32_to_cpu(h->status) <= RAFTBLK_WIRE_ERRNO_MAX;
 	case RAFTBLK_WIRE_HELLO:
 		return body == sizeof(struct raftblk_wire_hello);
 	case RAFTBLK_WIRE_CHALLENGE:

@@ -16,6 +16,7 @@
 #define RAFTBLK_WIRE_MAGIC	0x574b4c42	/* "BLKW" */
 #define RAFTBLK_WIRE_VERSION	1
 #define RAFTBLK_WIRE_BODY_MAX	RAFTBLK_MSG_BODY_MAX
+#define RAFTBLK_WIRE_ERRNO_MAX	4095
 
 /* types of the handshake; those of enum raftblk_msg_type lie below */
 #define RAFTBLK_WIRE_HELLO	64

@@ -90,8 +90,11 @@ static int put_progress(struct sk_buff *skb, struct raftblk_replica *rep, u32 sl
 		return -EMSGSIZE;
 	if (self)
 		match = rep->log.durable;
-	if (put_u64(skb, RAFTBLK_A_MEMBER_MATCH, match) ||
-	    put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match) ||
+	if (put_u64(skb, RAFTBLK_A_MEMBER_MATCH, match))
+		return -EMSGSIZE;
+	if (!raft_lag_is_known(&rep->raft, slot))
+		return 0;
+	if (put_u64(skb, RAFTBLK_A_MEMBER_LAG, rep->log.last - match) ||
 	    put_u64(skb, RAFTBLK_A_MEMBER_LAG_TIME,
 		    div_u64(raft_lag_ns(&rep->raft, raftblk_now(), slot), RAFTBLK_NSEC_PER_MSEC)))
 		return -EMSGSIZE;
@@ -226,7 +229,7 @@ static int put_catchup(struct sk_buff *skb, const struct raftblk_replica *rep)
 	struct nlattr *nest;
 	u64 chunk;
 
-	raftblk_replica_progress(rep, &p);
+	raftblk_replica_progress(rep, raftblk_now(), &p);
 	if (!p.incomplete)
 		return 0;
 	chunk = (u64)p.chunk_sectors << 9;
@@ -234,7 +237,9 @@ static int put_catchup(struct sk_buff *skb, const struct raftblk_replica *rep)
 	if (!nest || nla_put_u32(skb, RAFTBLK_A_CATCHUP_SOURCE, p.source) ||
 	    put_u64(skb, RAFTBLK_A_CATCHUP_DONE, p.done * chunk) ||
 	    put_u64(skb, RAFTBLK_A_CATCHUP_TOTAL, (p.done + p.left) * chunk) ||
-	    put_u64(skb, RAFTBLK_A_CATCHUP_RECEIVED, p.bytes))
+	    put_u64(skb, RAFTBLK_A_CATCHUP_RECEIVED, p.bytes) ||
+	    (p.rate_known && put_u64(skb, RAFTBLK_A_CATCHUP_RATE, p.rate)) ||
+	    (p.left_ms && put_u64(skb, RAFTBLK_A_CATCHUP_LEFT_MS, p.left_ms)))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;

@@ -348,6 +348,10 @@ enum raftblk_a_finding {
  *	is reached entries of the log follow. (u64)
  * @RAFTBLK_A_CATCHUP_RECEIVED: Bytes of content received for it; where nothing differs
  *	none are. (u64)
+ * @RAFTBLK_A_CATCHUP_RATE: By which done grew in the last seconds, in bytes per second;
+ *	not in the first one. (u64)
+ * @RAFTBLK_A_CATCHUP_LEFT_MS: How long what is left will take at that rate, in ms; not if
+ *	nobody knows. (u64)
  */
 enum raftblk_a_catchup {
 	RAFTBLK_A_CATCHUP_PAD = 1,
@@ -355,6 +359,8 @@ enum raftblk_a_catchup {
 	RAFTBLK_A_CATCHUP_DONE,
 	RAFTBLK_A_CATCHUP_TOTAL,
 	RAFTBLK_A_CATCHUP_RECEIVED,
+	RAFTBLK_A_CATCHUP_RATE,
+	RAFTBLK_A_CATCHUP_LEFT_MS,
 
 	__RAFTBLK_A_CATCHUP_MAX,
 	RAFTBLK_A_CATCHUP_MAX = (__RAFTBLK_A_CATCHUP_MAX - 1)
@@ -385,7 +391,8 @@ enum raftblk_a_address {
  * @RAFTBLK_A_MEMBER_PROGRESS: Leader only. enum raftblk_progress. (u32)
  * @RAFTBLK_A_MEMBER_MATCH: Leader only; highest index known durable there and equal to the
  *	leader's. (u64)
- * @RAFTBLK_A_MEMBER_LAG: Entries it has still to confirm. (u64)
+ * @RAFTBLK_A_MEMBER_LAG: Entries it has still to confirm; like lag-bytes and lag-time not
+ *	of a member that is incomplete. (u64)
  * @RAFTBLK_A_MEMBER_LAG_BYTES: Payload of those entries. (u64)
  * @RAFTBLK_A_MEMBER_HEARD: How long ago the last message of this term came from it. (u64)
  * @RAFTBLK_A_MEMBER_CONNECTED_CONTROL: (u8)

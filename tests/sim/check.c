@@ -259,7 +259,9 @@ static bool durable_on_majority(const struct raftblk_config *c, u64 index, u64 t
 		bool has;
 
 		m = node_by_id(c->member[i].id);
-		has = m && !m->incomplete && durable_at(m, index, term);
+		has = blank_is_ghost(c->member[i].id) ?
+		      blank_had(c->member[i].id, index, term) :
+		      m && !m->incomplete && durable_at(m, index, term);
 		in_old += !!(flags & RAFTBLK_MEMBER_OLD);
 		in_new += !!(flags & RAFTBLK_MEMBER_NEW);
 		old += has && (flags & RAFTBLK_MEMBER_OLD);

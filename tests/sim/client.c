@@ -165,7 +165,9 @@ void client_done(struct node *n, struct raftblk_req *req)
 	      (unsigned long long)req->index);
 	if (!status_known(req->status))
 		sim_fail("node %u: a request ended with status %d", n->id, req->status);
-	if (sim.final && req->status && !n->behind && !check_has_left(n->id))
+	/* one that was let in before the end, and came after it, still catches up */
+	if (sim.final && req->status && !n->behind && !check_has_left(n->id) &&
+	    !(req->status == -ETIMEDOUT && n->incomplete))
 		sim_fail("node %u: a request ended with %d although nothing is broken any more",
 			 n->id, req->status);
 	/* fenced or not, stopped or not: else another complete member has it */
@@ -277,7 +279,8 @@ void client_join(struct node *at, struct node *joiner, u32 replaces, bool learne
 	w->change.witness = node_is_witness(joiner);
 	node_incarnation(joiner, w->change.member.incarnation);
 	w->change.member.addr.family = 4;
-	w->change.member.addr.port = 7789;
+	/* its old id may still have the old address */
+	w->change.member.addr.port = 7789 + (replaces ? 0 : joiner->disks);
 	w->change.member.addr.ip[3] = joiner->slot + 1;
 	ask_change(at, w);
 }
@@ -359,6 +362,11 @@ static void joined(struct node *at, struct wait *w)
 	if (check_has_left(w->change.member.id))
 		return;
 	COUNT(joins);
+	if (w->joiner->was) {
+		COUNT(blank_joins);
+		if (w->change.member.replaces == w->joiner->was)
+			COUNT(blank_replaces);
+	}
 	/* the newest that is committed: what is not may yet be replaced */
 	if (known->index > r->commit)
 		known = &r->history[r->nr_history - 1];
@@ -417,7 +425,7 @@ static bool must_wait(struct node *n)
 	struct node *m;
 
 	for_each_node(m)
-		if (m->exists && !m->behind && !check_has_left(m->id))
+		if (m->exists && !m->behind && !m->impostor && !check_has_left(m->id))
 			low = min(low, m->dur_last);
 	if (low == log->last || !sim.set.throttle)
 		return false;

@@ -395,20 +395,62 @@ void fault_strike(struct event *ev)
 	}
 }
 
+/* Does @n, which catches up, have more of the log than any other but the leader? */
+static bool has_longest_log(const struct node *n)
+{
+	const struct node *leader = the_leader();
+	const struct node *m;
+
+	for_each_node(m)
+		if (m != n && m != leader && m->dur_last >= n->dur_last)
+			return false;
+	return n->incomplete;
+}
+
+/* With the last words on its disk, or when it is too late for them. */
+static void end_watch(struct event *ev)
+{
+	if (sim.healing)
+		return;
+	if (has_longest_log(ev->arg))
+		sim.set.run_ns = sim.now;
+	else
+		sim_post(100 * USEC, end_watch, NULL, ev->arg);
+}
+
+static void last_words(struct event *ev)
+{
+	struct node *n = ev->node;
+	u32 i;
+
+	for (i = 0; i < 3 && n->opens && !n->fenced && !n->stopping && !sim.healing; i++)
+		client_write(n, RAFTBLK_OP_WRITE, i * sim.set.block_sectors,
+			     sim.set.block_sectors);
+	node_run(n);
+}
+
 /*
  * The end comes while @n catches up; the leader's last words reach it alone, so that its
  * log is the longest of those that are left.
  */
-static void end_now(const struct node *n)
+static void end_now(struct node *n)
 {
 	struct node *leader = the_leader();
 	struct node *m;
 
 	sim.set.end_early = false;
-	sim.set.run_ns = min(sim.set.run_ns, sim.now + rnd(10 * sim.set.disk_max));
-	for_each_node(m)
-		if (leader && m != leader && m != n)
-			net_cut(leader, m, true);
+	if (!leader)
+		return;
+	sim.set.run_ns = min(sim.set.run_ns, sim.now + sim.set.params.raft.election_ns / 2);
+	for_each_node(m) {
+		if (m == leader || m == n)
+			continue;
+		net_cut(leader, m, true);
+		/* nor does it get what it lacks of them meanwhile */
+		net_cut(m, n, true);
+	}
+	sim_post(rnd(sim.set.disk_max), last_words, leader, NULL)->life = leader->life;
+	sim_post(0, end_watch, NULL, n);
 }
 
 /* @n is at some step of a catch-up, its own or another's. */
@@ -488,7 +530,7 @@ static bool all_vote(void)
 {
 	struct node *n;
 
-	if (sim.set.members)
+	if (sim.set.members || sim.set.blank)
 		return true;
 	for_each_node(n) {
 		const struct raftblk_config *c = &n->rep.raft.config;
@@ -517,6 +559,13 @@ static u32 some_member(void)
 	return n ? n->id : node[rnd(sim.set.nodes)].id;
 }
 
+static u32 some_replaced(const struct node *n)
+{
+	if (n->was)
+		return !check_has_left(n->was) && chance(600) ? n->was : 0;
+	return sim.set.members && chance(500) ? some_member() : 0;
+}
+
 static void join_try(struct event *ev)
 {
 	struct node *n, *at = NULL;
@@ -541,8 +590,7 @@ static void join_try(struct event *ev)
 		if (!at || at->paused)
 			return;
 		joiner = n;
-		client_join(at, n, sim.set.members && chance(500) ? some_member() : 0,
-			    sim.set.members && chance(200));
+		client_join(at, n, some_replaced(n), sim.set.members && chance(200));
 		node_run(at);
 		return;
 	}
@@ -807,7 +855,7 @@ void faults_start(void)
 {
 	joiner = NULL;
 	sim_post(rnd(4 * sim.set.params.raft.election_ns), fault, NULL, NULL);
-	if (sim.set.initial < sim.set.nodes || sim.set.members)
+	if (sim.set.initial < sim.set.nodes || sim.set.members || sim.set.blank)
 		sim_post(rnd(2 * sim.set.params.raft.election_ns), join_try, NULL, NULL);
 	if (sim.set.members)
 		sim_post(rnd(4 * sim.set.params.raft.election_ns), member_try, NULL, NULL);
@@ -821,6 +869,9 @@ void faults_start(void)
 	if (sim.set.resizes)
 		grow_start();
 	set_back_reset();
+	blank_reset();
+	if (sim.set.blank)
+		blank_start();
 	if (sim.set.set_back)
 		set_back_start();
 	if (sim.set.roles)
@@ -839,6 +890,7 @@ void faults_heal(void)
 	sim.set.reorder = 0;
 	sim.set.corrupt = 0;
 	net_heal();
+	blank_end(true);
 	for_each_node(n) {
 		n->disk.slow = 1;
 		node_resume(n);

@@ -342,7 +342,7 @@ static void majority_alone(void)
 		scarred |= n->scarred;
 	}
 	if (sim.set.params.catchup && sim.set.initial == sim.set.nodes && sim.set.nodes >= 3 &&
-	    !sim.set.roles && !sim.set.members && !sim.set.lse && !sim.set.verify && !scarred &&
+	    !sim.set.roles && !sim.set.members && !sim.set.blank && !sim.set.lse && !sim.set.verify && !scarred &&
 	    leave_out((sim.set.nodes - 1) / 2)) {
 		if (incomplete)
 			COUNT(last_complete);

@@ -139,7 +139,7 @@ void node_format(struct node *n, u32 id, const struct raftblk_config *config, u6
 	n->exists = true;
 }
 
-/* It has left the volume, and gets a blank disk: it may join as another member. */
+/* It gets a blank disk: it may join as another member. */
 void node_wipe(struct node *n)
 {
 	trace("machine %u: gets a blank disk, was node %u", n->slot, n->id);
@@ -149,6 +149,7 @@ void node_wipe(struct node *n)
 	disk_make(&n->disk, vmap_start() + SIM_VMAP_SECTORS);
 	n->disks++;
 	n->exists = false;
+	n->impostor = false;
 	n->id = 0;
 	n->stood = 0;
 	n->incomplete = false;

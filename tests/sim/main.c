@@ -231,10 +231,39 @@ static void setup_net(struct setup *s)
 
 static bool with_witness(void);
 
+/*
+ * Likewise not from the generator.  The others with catch-up, and enough members to lose some,
+ * have other faults as well, and then nobody can be left out in the end.
+ */
+static bool with_early_end(void)
+{
+	return sim.seed % 10 == 7;
+}
+
+static void setup_early_end(struct setup *s)
+{
+	s->end_early = s->nodes >= 3 && s->initial == s->nodes;
+	s->away = true;
+	s->throttle = false;
+	s->ring_sectors = min(s->ring_sectors, s->log_align > 512 ? 512ULL : 128ULL);
+}
+
+/* Likewise: a member's disk is exchanged for a blank one. */
+static bool with_blank(void)
+{
+	return sim.seed % 10 == 3;
+}
+
+static bool may_blank(const struct setup *s)
+{
+	return with_blank() && s->params.catchup && s->initial == s->nodes && s->nodes >= 3 &&
+	       !s->members && !s->roles && !s->witness;
+}
+
 /* Not from the generator: runs without catch-up stay what they were. */
 static bool with_catchup(void)
 {
-	return sim.catchup ? sim.catchup > 0 : sim.seed % 5 < 2 ||
+	return sim.catchup ? sim.catchup > 0 : sim.seed % 5 < 2 || with_early_end() || with_blank() ||
 	       (with_witness() && sim.seed % 5 < 4);
 }
 
@@ -262,6 +291,8 @@ static void setup_catchup(struct setup *s)
 	}
 	s->params.rate_min = chance(100) ? 0 : ONE_OF(64, 1024, 4096) << 10;
 	s->params.rate_max = chance(600) ? 0 : ONE_OF(256, 1024, 8192) << 10;
+	if (with_early_end())
+		setup_early_end(s);
 }
 
 /* Likewise. */
@@ -354,7 +385,7 @@ static void setup_recall(struct setup *s)
 	COUNT(recall_seeds);
 	p->recall_ns = p->election_ns;
 	s->set_back = sim.seed % 2 && s->initial == s->nodes && s->nodes > 1 && !s->members &&
-		      !s->roles && !s->lse && !s->verify && !s->resizes;
+		      !s->roles && !s->lse && !s->verify && !s->resizes && !s->blank;
 	if (!s->set_back)
 		return;
 	p->recall_ns = 40 * p->election_ns;
@@ -401,7 +432,8 @@ static void setup(struct setup *s)
 	if (s->params.catchup)
 		setup_catchup(s);
 	s->roles = with_roles() && s->nodes >= 3 && s->initial == s->nodes;
-	if (s->roles || s->members)
+	s->blank = may_blank(s);
+	if (s->roles || s->members || s->blank)
 		s->faults &= ~(1U << FAULT_ROT);	/* the count of who backs whom changes */
 	setup_witness_ring(s);
 	s->lse = with_lse(s);
@@ -506,18 +538,21 @@ static bool run(u64 seed)
 /**
  * struct shared - what the workers tell the parent
  * @current: the seed each works on, for when it dies of it
+ * @died: one has failed: no more seeds
  */
 struct shared {
 	struct counters count[16];
 	u64 current[16];
 	u64 bad[16];
 	char why[16][512];
+	bool died;
 };
 
 static struct shared *shared;
 static const char *program;
 static const char *trace_dir;
 static u32 seconds_per_seed = 60;
+static u64 dies;		/* 0, or the seed at which a worker crashes */
 
 /* A run that goes in circles is killed.  Counted in CPU time: the machine may have other work. */
 static void time_limit(u32 seconds)
@@ -530,20 +565,20 @@ static void time_limit(u32 seconds)
 static void worker(u32 me, u32 workers, u64 from, u64 to)
 {
 	u64 seed;
-	u32 i;
 
 	sim.count = &shared->count[me];
 	for (seed = from + me; seed <= to; seed += workers) {
 		shared->current[me] = seed;
 		time_limit(seconds_per_seed);
+		if (seed == dies)
+			abort();
 		if (!run(seed)) {
 			shared->bad[me] = seed;
 			snprintf(shared->why[me], sizeof(shared->why[me]), "%s", sim.failed);
 			_exit(1);
 		}
-		for (i = 0; i < workers; i++)
-			if (shared->bad[i])
-				_exit(0);
+		if (shared->died)
+			_exit(0);
 	}
 	_exit(0);
 }
@@ -610,6 +645,7 @@ static void trace_write(u64 seed)
 		sim.tracing = true;
 		if (!freopen(path, "w", stdout))
 			_exit(1);
+		setlinebuf(stdout);	/* the end of it is what counts, if it crashes again */
 		time_limit(seconds_per_seed);
 		run(seed);
 		fflush(stdout);
@@ -625,9 +661,13 @@ static void failure_print(u32 me, int status)
 
 	if (shared->bad[me])
 		printf("# seed %llu: %s\n", (unsigned long long)seed, shared->why[me]);
-	else
+	else if (WIFSIGNALED(status))
 		printf("# seed %llu: killed by signal %d%s\n", (unsigned long long)seed,
 		       WTERMSIG(status), WTERMSIG(status) == SIGPROF ? " (takes too long)" : "");
+	else
+		/* as a sanitizer does, which has said why */
+		printf("# seed %llu: ended itself with %d\n", (unsigned long long)seed,
+		       WEXITSTATUS(status));
 	printf("# replay: %s%s%s%s%s%s --trace --seed %llu\n", program,
 	       sim.blackbox ? " --blackbox" : "", sim.witness ? " --witness" : "",
 	       sim.resize ? " --resize" : "", sim.recall ? " --recall" : "", !sim.catchup ? "" : sim.catchup > 0 ? " --catchup" : " --no-catchup",
@@ -635,10 +675,16 @@ static void failure_print(u32 me, int status)
 	trace_write(seed);
 }
 
+struct gone {
+	u32 worker;
+	int status;
+};
+
 static u32 run_workers(u64 from, u64 to, u32 workers)
 {
+	struct gone gone[16];
+	u32 i, left, bad = 0;
 	pid_t pid[16];
-	u32 i, bad = 0;
 
 	fflush(stdout);
 	for (i = 0; i < workers; i++) {
@@ -647,16 +693,21 @@ static u32 run_workers(u64 from, u64 to, u32 workers)
 		if (!pid[i])
 			worker(i, workers, from, to);
 	}
-	for (i = 0; i < workers; i++) {
+	/* Whichever ends first: the others stop when one has failed, however that was. */
+	for (left = workers; left; left--) {
 		int status;
+		pid_t ended = waitpid(-1, &status, 0);
 
-		waitpid(pid[i], &status, 0);
+		for (i = 0; i < workers && pid[i] != ended; i++)
+			;
+		assert(i < workers);
 		if (WIFSIGNALED(status) || WEXITSTATUS(status)) {
-			failure_print(i, status);
-			shared->bad[i] = shared->current[i];
-			bad++;
+			gone[bad++] = (struct gone){ i, status };
+			shared->died = true;
 		}
 	}
+	for (i = 0; i < bad; i++)
+		failure_print(gone[i].worker, gone[i].status);
 	return bad;
 }
 
@@ -713,6 +764,7 @@ static int usage(void)
 		"  --recall      members that start ask the others, in all seeds\n"
 		"  --blackbox    only what clients see counts, no look inside\n"
 		"  --expect-bad  succeed if a seed fails\n"
+		"  --dies N      crash at that seed, to see that it is reported\n"
 		"  --trace       print every step (with --seed)\n"
 		"  --trace-dir   where the trace of a failing seed goes\n");
 	return 2;
@@ -725,7 +777,8 @@ int main(int argc, char **argv)
 		{ "trace-dir", 1, NULL, 'd' }, { "steps", 1, NULL, 'x' },
 		{ "witness", 0, NULL, 'w' }, { "catchup", 0, NULL, 'c' }, { "no-catchup", 0, NULL, 'C' },
 		{ "resize", 0, NULL, 'r' }, { "recall", 0, NULL, 'R' },
-		{ "blackbox", 0, NULL, 'b' }, { "expect-bad", 0, NULL, 'e' }, {},
+		{ "blackbox", 0, NULL, 'b' }, { "expect-bad", 0, NULL, 'e' },
+		{ "dies", 1, NULL, 'D' }, {},
 	};
 	u64 from = 1, to = 200;
 	u32 workers = 1;
@@ -776,6 +829,9 @@ int main(int argc, char **argv)
 			break;
 		case 'e':
 			expect_bad = true;
+			break;
+		case 'D':
+			dies = strtoull(optarg, NULL, 0);
 			break;
 		case 'j':
 			workers = strtoul(optarg, NULL, 0);

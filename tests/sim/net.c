@@ -20,6 +20,8 @@ struct packet {
 	struct link *link;
 	u32 from_id;
 	u32 to_id;
+	u8 from_disk[16];	/* their incarnations */
+	u8 to_disk[16];
 	u32 to_life;
 	u32 epoch;
 	u32 len;
@@ -92,11 +94,30 @@ void net_free(void)
 		stalled_free(&links[0][0][0] + i);
 }
 
+/* As raftblk_net_admit() does: same id, another disk. */
+static bool refuses(const struct node *n, u32 id, const u8 *incarnation)
+{
+	const struct raftblk_config *c = &n->rep.raft.config;
+	int slot = raftblk_config_find(c, id);
+
+#ifdef RAFTBLK_PLANT_BLANK_DISK_TRUSTED
+	return false;	/* planted fault: for the simulator to find */
+#endif
+	return slot >= 0 && memcmp(c->member[slot].incarnation, incarnation, 16);
+}
+
+/* Do both take each other for the member that they know? */
+static bool admitted(const struct node *from, const struct node *to)
+{
+	return !refuses(from, to->id, to->super.incarnation) &&
+	       (!to->up || !refuses(to, from->id, from->super.incarnation));
+}
+
 bool net_ready(const struct node *from, const struct node *to, bool data)
 {
 	const struct link *l = link_of(from, to, data);
 
-	return to->exists && !l->refused && l->queued < LINK_LIMIT;
+	return to->exists && !l->refused && l->queued < LINK_LIMIT && admitted(from, to);
 }
 
 void net_packet_drop(struct event *ev)
@@ -115,6 +136,18 @@ static void link_has_room(struct link *l)
 {
 	if (l->queued == LINK_LIMIT - 1 && l->from->up)
 		sim_post(0, wake_sender, l->from, NULL)->life = l->from->life;
+}
+
+static bool packet_is_for(const struct packet *p, const struct node *to)
+{
+	if (refuses(to, p->from_id, p->from_disk) || refuses(to, p->to_id, p->to_disk))
+		return false;
+	/* who does not know the id as a member counts nothing of it */
+	if (blank_is_ghost(p->from_id) && p->link->from->impostor &&
+	    raftblk_config_find(&to->rep.raft.config, p->from_id) >= 0 &&
+	    !memcmp(p->from_disk, p->link->from->super.incarnation, 16))
+		LOST("node %u: listens to node %u, whose disk is a blank one", to->id, p->from_id);
+	return true;
 }
 
 static void packet_arrive(struct event *ev)
@@ -139,7 +172,8 @@ static void packet_arrive(struct event *ev)
 		return;
 	}
 	/* a handshake would have found out that it is another member now */
-	if (l->to->up && l->to->id == p->to_id && (!sim.set.tcp || p->to_life == l->to->life))
+	if (l->to->up && l->to->id == p->to_id && (!sim.set.tcp || p->to_life == l->to->life) &&
+	    packet_is_for(p, l->to))
 		node_receive(l->to, p->from_id, p->bytes, p->len);
 	packet_free(p);
 	link_has_room(l);
@@ -170,6 +204,8 @@ static struct packet *packet_new(struct link *l, const u8 *bytes, u32 len)
 	p->link = l;
 	p->from_id = l->from->id;
 	p->to_id = l->to->id;
+	memcpy(p->from_disk, l->from->super.incarnation, 16);
+	memcpy(p->to_disk, l->to->super.incarnation, 16);
 	p->to_life = l->to->life;
 	p->epoch = l->epoch;
 	p->len = len;
@@ -256,6 +292,10 @@ static void connected(struct event *ev)
 {
 	struct node *to = ev->arg;
 
+	if (!admitted(ev->node, to)) {
+		COUNT(refused);
+		return;
+	}
 	if (!ev->node->stopping)
 		raftblk_replica_connected(&ev->node->rep, node_now(ev->node), to->id);
 	if (!ev->node->stopping)

@@ -427,6 +427,17 @@ static void do_send(struct node *n, struct raftblk_msg *m)
 		payload_put(m->payload);
 }
 
+/* Does another member catch up at the same time? */
+static bool another_catches_up(const struct node *n)
+{
+	const struct node *m;
+
+	for_each_node(m)
+		if (m != n && m->up && m->rep.raft.incomplete)
+			return true;
+	return false;
+}
+
 static void do_event(struct node *n, const struct raftblk_action *a)
 {
 	trace("node %u: event %s a %lld b %llu", n->id, sim_event_name(a->event.type),
@@ -449,6 +460,8 @@ static void do_event(struct node *n, const struct raftblk_action *a)
 		break;
 	case RAFTBLK_EVENT_CATCHUP_BEGIN:
 		COUNT(catchups_begun);
+		if (another_catches_up(n))
+			COUNT(catchups_at_once);
 		/* it would take them for good */
 		faults_unflip();
 		if (node_is_witness(n))

@@ -5,9 +5,19 @@
 # usage: planted.sh BUILD-DIR SEEDS JOBS FAULT...
 dir=$1 seeds=$2 jobs=$3
 shift 3
-n=0
+n=1
 failed=0
-echo "1..$#"
+echo "1..$(($# + 1))"
+# A crash of the simulator itself is a failure as well, and says so.
+if out=$("$dir/raftblk-sim" --seeds 1000000 -j "$jobs" --dies 2); then
+	echo "not ok 1 - a worker that crashed is not noticed"
+	failed=1
+elif echo "$out" | grep -q '^# seed 2: killed by signal 6'; then
+	echo "ok 1 - a worker that crashes is noticed"
+else
+	echo "not ok 1 - a worker that crashed is not named"
+	failed=1
+fi
 for fault; do
 	n=$((n + 1))
 	if out=$("$dir/$fault/raftblk-sim" --seeds "$seeds" -j "$jobs" --expect-bad); then

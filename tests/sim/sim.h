@@ -78,7 +78,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(checkpoints) X(map_writes) X(map_vague) X(log_reads) X(applies) X(recovered_entries) \
 	X(msg_sent) X(msg_dropped) X(msg_duplicated) X(msg_reordered) X(msg_corrupted) X(msg_stalled) \
 	X(catchups_begun) X(catchups_again) X(catchups_ended) X(chunks_read) X(chunks_written) \
-	X(chunks_served) X(chunks_dropped) X(source_changes) \
+	X(chunks_served) X(chunks_dropped) X(source_changes) X(catchups_at_once) \
 	X(long_absences) X(catchup_faults) X(last_complete) \
 	X(witness_seeds) X(witness_leads) X(witness_hands_over) X(witness_boundaries) \
 	X(resizes) X(grows) X(resize_small) X(resize_away) X(resize_behind) X(resize_shrinks) \
@@ -86,6 +86,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(bad_blocks) X(reads_broken) X(looks) X(repairs) X(repair_writes_failed) X(repairs_failed) \
 	X(verify_seeds) X(verifies) X(verified) X(hashes) X(flips) X(flips_found) X(mended) \
 	X(recall_seeds) X(set_backs) X(older_disks) \
+	X(blank_disks) X(impostors) X(refused) X(blank_joins) X(blank_replaces) \
 	X(behind) X(join_stale) X(lost_sectors) X(seeds) X(seeds_behind) X(steps) X(virtual_seconds)
 
 /* Those that may rightly stay at 0 over any number of seeds. */
@@ -136,6 +137,7 @@ struct setup {
 	bool lse;		/* blocks of data areas become unreadable */
 	bool verify;		/* members are compared, and mended */
 	bool set_back;		/* a disk is set back to an older copy */
+	bool blank;		/* a member's disk is exchanged for a blank one */
 	u64 flip_from;		/* from here on bits flip, and nobody reads meanwhile */
 	struct raftblk_replica_params params;
 };
@@ -314,6 +316,8 @@ struct node {
 	bool left_out;		/* stays down for the first part of the end phase */
 	bool rotten;		/* has lost records and not got them back yet */
 	bool set_back;		/* its disk was set back to an older copy */
+	bool impostor;		/* runs under the id that it had with another disk */
+	u32 was;		/* that id, or 0 */
 	bool scarred;		/* had: what is left of them may look like corruption again */
 	struct disk disk;
 	struct raftblk_super super;
@@ -471,6 +475,15 @@ void fault_strike(struct event *ev);
 void set_back_reset(void);
 void set_back_start(void);
 bool set_back_spares(const struct node *n);	/* @n must not lose its power now */
+
+/* ---- blank.c: blank disks under old ids ---- */
+
+void blank_reset(void);
+void blank_start(void);
+void blank_end(bool all);
+void blank_wiped(const struct node *n);
+bool blank_is_ghost(u32 id);
+bool blank_had(u32 id, u64 index, u64 term);
 
 /* ---- grow.c: a volume that grows ---- */
 

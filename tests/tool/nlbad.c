@@ -132,6 +132,21 @@ static void test_others(const char *name)
 	nlh = of_volume(RAFTBLK_CMD_SET, name);
 	mnl_attr_put_u8(nlh, RAFTBLK_A_VOLUME_QUORUM_READS, 2);
 	refused(nlh, ERANGE, true, "set quorum reads to 2");
+	nlh = of_volume(RAFTBLK_CMD_SET, name);
+	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_RATE_MAX, 0);
+	refused(nlh, EINVAL, true, "set a rate of four bytes");
+	nlh = of_volume(RAFTBLK_CMD_VERIFY, "nobody");
+	refused(nlh, ENODEV, true, "verify of an unknown name");
+	refused(req(RAFTBLK_CMD_VERIFY), EINVAL, true, "verify without a volume");
+	nlh = of_volume(RAFTBLK_CMD_VERIFY, name);
+	mnl_attr_put_u8(nlh, RAFTBLK_A_VOLUME_REPAIR, 1);
+	refused(nlh, ERANGE, false, "verify with a flag that has a value");
+	nlh = of_volume(RAFTBLK_CMD_VERIFY, name);
+	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_RATE_MAX, 0);
+	refused(nlh, EINVAL, true, "verify with a rate, which it does not take");
+	nlh = of_volume(RAFTBLK_CMD_VERIFY, name);
+	mnl_attr_put(nlh, RAFTBLK_A_VOLUME_STOP, 0, NULL);
+	refused(nlh, ENOENT, true, "verify to be stopped where none is under way");
 	refused(req(RAFTBLK_CMD_EVENT), EOPNOTSUPP, false, "an event is no request");
 	refused(req(99), EOPNOTSUPP, false, "an unknown command");
 
@@ -275,6 +290,8 @@ static void test_unprivileged(const char *name, const char *dev)
 	nlh = of_volume(RAFTBLK_CMD_SET, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_IO_TIMEOUT, 1);
 	refused(nlh, EPERM, false, "unprivileged set");
+	nlh = of_volume(RAFTBLK_CMD_VERIFY, name);
+	refused(nlh, EPERM, false, "unprivileged verify");
 	refused(join(0, 4), EPERM, false, "unprivileged join");
 	if (nl_get(&nl, name, &all)) {
 		result(false, "unprivileged status");

@@ -85,6 +85,12 @@ check "the checkpoint counts on it" log "top['checkpoints'][0]['vmap']"
 check "nothing wrong with it" "$RAFTBLK" dump "$DEV"
 grep -qx 'version map: 2 of 2 blocks written; 3 of 736 extents changed, the last by entry 7' "$TMP/out"
 result $? "text sums it up"
+versions() { "$RAFTBLK" dump "$DEV" --map --json |
+	python3 -c 'import json, sys; print(json.load(sys.stdin)["version_map"]["versions"])'; }
+versions_are() { [ "$(versions)" = "$1" ] || { echo "# $(versions), wanted $1"; false; }; }
+check "extent by extent if asked for" versions_are "[[3, 1, 5], [4, 1, 7], [735, 1, 6]]"
+"$RAFTBLK" dump "$DEV" --map | grep -qx '  extents 735+1: entry 6'
+result $? "in the text as well"
 MAP=$(($(log "top['super']['vmap_start']") * 512))
 poke $((MAP + 100))
 check "a torn block leaves the one before" map_is "[2, 2, 736, 2, 504, 6]"

@@ -55,6 +55,11 @@ shows "nothing wrong" "" '^  3 .* this machine +-' '!catching up' '!This member'
 shows "catching up" 'v["catchup"] = catchup' \
 	'^  catching up \[#######\.+\]  25%  256 MiB of 1 GiB, 3 MiB received from node 2$' \
 	'^  3 .* this machine, catching up ' '!This member'
+shows "how fast, and how long it takes" \
+	'catchup.update(rate=8 << 20, left_ms=96000); v["catchup"] = catchup' \
+	'  25%  256 MiB of 1 GiB, 8 MiB/s, 2 min left, 3 MiB received from node 2$'
+shows "it does not move" 'catchup["rate"] = 0; v["catchup"] = catchup' \
+	'  25%  256 MiB of 1 GiB, 0 B/s, 3 MiB received from node 2$'
 shows "catching up, nobody asked yet" 'catchup["source"] = 0; v["catchup"] = catchup' \
 	'3 MiB received$'
 shows "catching up, behind once more" 'v["catchup"] = catchup; v["behind"] = True' '!This member'
@@ -62,9 +67,13 @@ shows "about to catch up" 'v["behind"] = True' 'It will begin its log anew and f
 	'!catching up'
 shows "behind without a map" 'v["behind"] = True; v["extent_size"] = 0' 'keeps no version map'
 shows "another one catches up" 'v["role"] = "leader"; v["members"][1]["incomplete"] = True' \
-	'^  2 .* catching up ' '^  1 .* connected '
+	'^  2 .* catching up +not complete' '^  1 .* connected +-'
+shows "another one does, and its log is level" \
+	'v["members"][1].update(incomplete=True, lag=0, lag_time=0)' \
+	'^  2 .* catching up +not complete' '!up to date'
 shows "another one did, and is cut off" \
-	'v["members"][1].update(incomplete=True, connected_data=False)' '^  2 .* half connected '
+	'v["members"][1].update(incomplete=True, connected_data=False)' \
+	'^  2 .* half connected +not complete'
 shows "how far behind one is" \
 	'v["members"][1].update(progress="stream", lag=12, lag_bytes=49152, lag_time=3456)' \
 	'^  2 .* 12 entries, 48 KiB, 3\.4 s'

@@ -12,15 +12,20 @@ static void tell(struct raftblk_msg m, u32 from)
 	world_run(W1);
 }
 
-/* The newest message of this type that W1 sent, or one of type 0. */
-static struct raftblk_msg sent(u8 type)
+/* The newest message of this type that it sent, or one of type 0. */
+static struct raftblk_msg sent_by(const struct world *w, u8 type)
 {
 	u32 i;
 
-	for (i = W1->nr_msg; i; i--)
-		if (W1->msg[i - 1].type == type)
-			return W1->msg[i - 1];
+	for (i = w->nr_msg; i; i--)
+		if (w->msg[i - 1].type == type)
+			return w->msg[i - 1];
 	return (struct raftblk_msg){ };
+}
+
+static struct raftblk_msg sent(u8 type)
+{
+	return sent_by(W1, type);
 }
 
 /* W1 of three follows 2, and has @nr entries that write to sector 0, all committed. */
@@ -211,6 +216,36 @@ REPLICA_TEST(catchup_begins, "nothing is given up before the disk says so")
 	W1->nr_msg = 0;
 	pass(10000);
 	check(!sent(RAFTBLK_MSG_PREVOTE_REQ).type);
+}
+
+static struct raftblk_catchup_progress progress(void)
+{
+	struct raftblk_catchup_progress p;
+
+	raftblk_replica_progress(&W1->rep, now, &p);
+	return p;
+}
+
+REPLICA_TEST(catchup_rate, "how fast it goes and how long the rest takes is told as soon as it is known")
+{
+	const __le64 chunks[] = { cpu_to_le64(3), cpu_to_le64(7), cpu_to_le64(9), cpu_to_le64(12) };
+	const u64 bytes = W_EXTENT * 512;
+
+	follow(3);
+	check(!progress().incomplete);
+	behind();
+	boundary(50);
+	check(progress().incomplete && !progress().rate_known && !progress().left_ms);
+	list(chunks, 4);
+	check(progress().left == 4);
+	data(12, 50, 1);	/* who was asked for last */
+	check(progress().done == 1 && !progress().rate_known && !progress().left_ms);
+	/* Nothing has to happen here for time to pass. */
+	now += 2000 * MS;
+	check(progress().rate_known && progress().rate == bytes / 2);
+	check(progress().left == 3 && progress().left_ms == 3 * 2000);
+	now += RAFTBLK_RATE_SECONDS * 1000 * MS;
+	check(progress().rate_known && progress().rate == 0 && progress().left_ms == 0);
 }
 
 REPLICA_TEST(catchup_restart, "a member that was catching up goes on after a crash")
@@ -676,4 +711,272 @@ REPLICA_TEST(boundary_term, "no boundary is noted before the term it was named i
 	pass(200);
 	boundary_from(3, 50, W_VOLUME);
 	check(W1->rep.raft.incomplete && W1->rep.raft.boundary == 50);
+}
+
+/* ---- between worlds ---- */
+
+#define CHUNKS		(W_VOLUME / W_EXTENT)
+#define CHUNK_BYTES	(W_EXTENT * 512)
+
+static void three(void)
+{
+	u32 i;
+
+	for (i = 1; i <= 3; i++) {
+		world_make(i, 3);
+		world[i].params.catchup = true;
+		world[i].params.idle_ckpt_ns = 10 * MS;
+	}
+	for (i = 1; i <= 3; i++)
+		world_start(&world[i]);
+	lead(W1);
+	check(open_now(W1, &(struct raftblk_open){ }) == 0);
+}
+
+/* To every chunk, for so long that @away falls behind the ring; it is down meanwhile. */
+static void leave_behind(struct world *away)
+{
+	u32 i;
+
+	world_crash(away);
+	for (i = 0; i < 1500; i++) {
+		ended(submit(W1, RAFTBLK_OP_WRITE, i % CHUNKS * W_EXTENT, 8, i), 0);
+		if (i % 100 == 0)
+			pass(600);
+	}
+	check(W1->rep.log.first > 1000);
+}
+
+/* Whoever leads has the last entry that is known to be committed. */
+static void check_leaders(u64 committed, u64 term)
+{
+	u32 i;
+
+	for (i = 1; i <= 3; i++) {
+		const struct raftblk_replica *rep = &world[i].rep;
+
+		if (!world[i].up || rep->raft.role != RAFT_LEADER)
+			continue;
+		check(!rep->raft.incomplete && rep->log.last >= committed);
+		check(raftblk_log_term(&world[i].rep.log, committed) == term);
+	}
+}
+
+static void pass_safely(u32 ms, u64 committed, u64 term)
+{
+	while (ms--) {
+		pass(1);
+		check_leaders(committed, term);
+	}
+}
+
+/* What it can commit with a member that catches up is another question. */
+static void pass_until_elected(const struct world *w, u64 committed, u64 term)
+{
+	u32 ms;
+
+	for (ms = 0; ms < 20000 && w->rep.raft.role != RAFT_LEADER; ms++) {
+		pass(1);
+		if (committed)
+			check_leaders(committed, term);
+	}
+	check(w->rep.raft.role == RAFT_LEADER);
+}
+
+/* Its catch-up begins, and no chunk is written unless the test says so. */
+static void begin_catchup(struct world *w)
+{
+	w->hold = BIT_ACT(CHUNK_WRITE);
+	world_start(w);
+	pass(1000);
+	check(events(w, RAFTBLK_EVENT_CATCHUP_BEGIN) == 1 && w->rep.raft.incomplete);
+	check(w->nr_held == RAFTBLK_FETCH_SLOTS);
+}
+
+static void write_chunks(struct world *w, u32 nr)
+{
+	while (nr-- && w->nr_held)
+		world_complete(w, 0);
+}
+
+static void write_all_chunks(struct world *w)
+{
+	w->hold = 0;
+	write_chunks(w, w->nr_held);
+	pass(2000);
+	check(!w->rep.raft.incomplete && events(w, RAFTBLK_EVENT_CATCHUP_END) == 1);
+}
+
+static void same(struct world *a, struct world *b)
+{
+	check(a->rep.applied == b->rep.applied);
+	check(!memcmp(a->data, b->data, sizeof(a->data)));
+}
+
+REPLICA_TEST(catchup_leaders, "a catch-up goes on under other leaders and from another source")
+{
+	struct world *source, *other;
+	u64 bytes, next;
+
+	three();
+	leave_behind(W3);
+	begin_catchup(W3);
+	write_chunks(W3, CHUNKS / 2);
+	check(W3->rep.catchup.done == CHUNKS / 2);
+	source = &world[W3->rep.catchup.source];
+	other = source == W1 ? W2 : W1;
+	next = W3->rep.catchup.next;
+	bytes = W3->rep.catchup.bytes;
+	check(bytes == (CHUNKS / 2 + RAFTBLK_FETCH_SLOTS) * CHUNK_BYTES);
+	/* One hands over. */
+	lead(other);
+	lead(source);
+	pass(500);
+	check(W3->rep.raft.leader == source->id && W3->rep.raft.incomplete);
+	check(W3->rep.catchup.done == CHUNKS / 2 && W3->rep.catchup.next == next);
+	check(W3->rep.catchup.bytes == bytes);
+	write_chunks(W3, 4);
+	check(W3->rep.catchup.done == CHUNKS / 2 + 4);
+	/* One dies, and that was the source. */
+	world_crash(source);
+	pass_until_elected(other, 0, 0);
+	pass(500);
+	check(W3->rep.raft.leader == other->id);
+	check(W3->rep.raft.incomplete && W3->rep.catchup.done == CHUNKS / 2 + 4);
+	write_all_chunks(W3);
+	check(W3->rep.catchup.source == other->id && W3->rep.catchup.sources >= 1);
+	check(other->count[RAFTBLK_ACT_CHUNK_SERVE] > 0);
+	check(events(W3, RAFTBLK_EVENT_CATCHUP_BEGIN) == 1);
+	/* Each chunk once, from whomever. */
+	check(W3->count[RAFTBLK_ACT_CHUNK_WRITE] == CHUNKS && W3->rep.catchup.done == CHUNKS);
+	check(W3->rep.catchup.bytes == CHUNKS * CHUNK_BYTES);
+	same(other, W3);
+	check(!memcmp(other->version, W3->version, sizeof(W3->version)));
+}
+
+static const struct raftblk_ckpt *newest_ckpt(const struct world *w)
+{
+	return &w->ckpt[w->ckpt[1].generation > w->ckpt[0].generation];
+}
+
+/* The lowest chunk that it asked others for. */
+static u64 lowest_fetched(const struct world *w)
+{
+	u64 lowest = ~0ULL;
+	u32 i;
+
+	for (i = 0; i < w->nr_msg; i++)
+		if (w->msg[i].type == RAFTBLK_MSG_FETCH)
+			lowest = min(lowest, w->msg[i].chunk);
+	return lowest;
+}
+
+REPLICA_TEST(catchup_cursor, "after a crash a catch-up goes on from where the disk says it was")
+{
+	u64 cursor;
+
+	three();
+	leave_behind(W3);
+	begin_catchup(W3);
+	check(newest_ckpt(W3)->cursor == 0);
+	write_chunks(W3, CHUNKS / 2);
+	pass(500);
+	check(newest_ckpt(W3)->cursor == CHUNKS / 2);
+	/* Not all of these are noted, so some are done again. */
+	write_chunks(W3, 4);
+	cursor = newest_ckpt(W3)->cursor;
+	check(cursor >= CHUNKS / 2 && cursor < CHUNKS / 2 + 4);
+	world_crash(W3);
+	W3->nr_msg = 0;
+	W3->count[RAFTBLK_ACT_CHUNK_WRITE] = 0;
+	world_start(W3);
+	check(W3->rep.raft.incomplete);
+	check(sent_by(W3, RAFTBLK_MSG_LIST_REQ).chunk == cursor);
+	write_all_chunks(W3);
+	check(events(W3, RAFTBLK_EVENT_CATCHUP_BEGIN) == 1);
+	check(lowest_fetched(W3) == cursor);
+	check(W3->count[RAFTBLK_ACT_CHUNK_WRITE] == CHUNKS - cursor);
+	same(W1, W3);
+}
+
+/* So many writes that nobody may acknowledge yet. */
+static void writes_wait(struct raftblk_req **req, u32 nr)
+{
+	u32 i;
+
+	for (i = 0; i < nr; i++)
+		req[i] = submit(W1, RAFTBLK_OP_ZERO, i * W_EXTENT, 8, 0);
+	pass(300);
+	for (i = 0; i < nr; i++)
+		check(req[i]->state != RAFTBLK_REQ_ENDED);
+}
+
+static void forget(struct raftblk_req **req, u32 nr)
+{
+	while (nr--)
+		free(req[nr]);
+}
+
+REPLICA_TEST(stale_and_dead, "who catches up helps the one that has all, and nobody else, to lead")
+{
+	struct raftblk_req *req[4];
+	u64 committed, term;
+
+	three();
+	leave_behind(W2);
+	pass(200);
+	committed = W1->rep.raft.commit;
+	term = raftblk_log_term(&W1->rep.log, committed);
+	begin_catchup(W2);
+	world_crash(W3);
+	/* W2 has them in its log, and that does not count. */
+	writes_wait(req, 4);
+	check(W1->rep.raft.commit == committed && W2->rep.log.last > committed);
+	world_crash(W1);
+	forget(req, 4);
+	pass_safely(5000, committed, term);
+	check(W2->rep.raft.role == RAFT_FOLLOWER && W2->rep.raft.incomplete);
+	/* Its log is shorter than that of W2. */
+	world_start(W3);
+	check(W3->rep.log.last < W2->rep.log.last);
+	pass_until_elected(W3, committed, term);
+	pass_safely(500, committed, term);
+	check(!raft_leads(&W3->rep.raft));
+	write_all_chunks(W2);
+	check(raft_leads(&W3->rep.raft) && W3->rep.raft.commit > committed && W2->rep.applied == W3->rep.applied);
+	world_start(W1);
+	pass_safely(3000, committed, term);
+	check(open_now(W3, &(struct raftblk_open){ }) == 0);
+	ended(submit(W3, RAFTBLK_OP_WRITE, 8, 8, 0x5a), 0);
+	pass_safely(2000, committed, term);
+	same(W3, W1);
+	same(W3, W2);
+	check(W1->data[8 * 512] == 0x5a);
+}
+
+REPLICA_TEST(stale_and_dead_later, "what it committed after it caught up is not lost to who was dead")
+{
+	u64 committed, term;
+	u32 i;
+
+	three();
+	leave_behind(W2);
+	begin_catchup(W2);
+	world_crash(W3);
+	write_all_chunks(W2);
+	for (i = 0; i < 4; i++)
+		ended(submit(W1, RAFTBLK_OP_WRITE, i * W_EXTENT, 8, 0xcc), 0);
+	committed = W1->rep.raft.commit;
+	term = raftblk_log_term(&W1->rep.log, committed);
+	world_crash(W1);
+	world_start(W3);
+	check(W3->rep.log.last < committed);
+	pass_until_elected(W2, committed, term);
+	pass_safely(1000, committed, term);
+	check(W3->rep.applied >= committed);
+	check(W3->data[0] == 0xcc);
+	world_start(W1);
+	pass_safely(5000, committed, term);
+	same(W2, W1);
+	same(W2, W3);
 }

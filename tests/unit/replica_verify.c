@@ -94,6 +94,65 @@ REPLICA_TEST(verify_busy, "a chunk that cannot be read is not compared for ever"
 	check(W1->rep.verify.skipped == W_VOLUME / W_EXTENT);
 }
 
+/* Member 3 comes back, and what it needs is not in the log any more. */
+static void behind(u32 hold)
+{
+	u32 i;
+
+	three();
+	W3->hold = hold;
+	ended(submit(W1, RAFTBLK_OP_WRITE, 0, 8, 1), 0);
+	pass(100);
+	W3->cut = true;
+	for (i = 0; i < 1500; i++) {
+		ended(submit(W1, RAFTBLK_OP_WRITE, i % 4 * W_EXTENT, 8, i), 0);
+		if (i % 100 == 0)
+			pass(600);
+	}
+	check(W1->rep.log.first > 1000);
+	W3->cut = false;
+	pass(1000);
+}
+
+static void behind_refused(void)
+{
+	const struct raft *r = &W1->rep.raft;
+
+	/* That it is away is another matter: it is left out then. */
+	check(now < r->peer[2].heard_at + r->params.election_ns);
+	check(raftblk_replica_verify(&W1->rep, now, false) == -EBUSY);
+	check(W1->rep.verify.state == RAFTBLK_VERIFY_OFF);
+}
+
+static void behind_ends(void)
+{
+	W3->hold = 0;
+	while (W3->nr_held)
+		world_complete(W3, 0);
+	pass(5000);
+	check(!W3->rep.raft.incomplete && raft_lag_is_known(&W1->rep.raft, 2));
+	check(compare(false)->differ == 0 && W1->rep.verify.left_out == 0);
+}
+
+REPLICA_TEST(verify_behind, "a member that is about to catch up is not taken for one that is there")
+{
+	/* It cannot begin while an apply is under way. */
+	behind(BIT_ACT(APPLY));
+	check(W1->rep.raft.peer[2].progress == RAFT_BEHIND && !W1->rep.raft.peer[2].incomplete);
+	behind_refused();
+	behind_ends();
+}
+
+REPLICA_TEST(verify_incomplete, "nor is one that is catching up, although its log is level")
+{
+	behind(BIT_ACT(CHUNK_WRITE));
+	check(W3->rep.raft.incomplete && W1->rep.raft.peer[2].incomplete);
+	check(W1->rep.raft.peer[2].match == W1->rep.log.last);
+	check(!raft_lag_is_known(&W1->rep.raft, 2));
+	behind_refused();
+	behind_ends();
+}
+
 REPLICA_TEST(verify_stop, "it ends when it is told to, and when leadership moves")
 {
 	three();

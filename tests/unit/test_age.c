@@ -67,6 +67,18 @@ TEST(age_idle, "age: counts from the write, not from the last one before it")
 	CHECK_EQ(lag(now, 11), 0);
 }
 
+TEST(age_incomplete, "age: what a member that catches up has acknowledged says nothing")
+{
+	leader();
+	ring.last = 20;
+	r.peer[1].match = 20;
+	CHECK(raft_lag_is_known(&r, 0) && raft_lag_is_known(&r, 1));
+	r.peer[1].incomplete = true;
+	CHECK(raft_lag_is_known(&r, 0) && !raft_lag_is_known(&r, 1));
+	r.role = RAFT_FOLLOWER;
+	CHECK(!raft_lag_is_known(&r, 0));
+}
+
 TEST(age_rounds, "age: a leader that is busy notes no more than others")
 {
 	u64 now;

@@ -132,6 +132,22 @@ TEST(wire_bodies, "wire: handshake and join carry bodies of their exact size")
 	CHECK(decode(buf, &back, ent));
 }
 
+TEST(wire_grow, "wire: who has no room says so with an error number")
+{
+	struct raftblk_entry ent[RAFTBLK_MSG_MAX_ENTRIES];
+	struct raftblk_msg m = { .type = RAFTBLK_MSG_GROW_RESP, .status = 4095 }, back;
+	u8 buf[BUF_BYTES];
+
+	encode(&m, NULL, buf);
+	CHECK_EQ(decode(buf, &back, ent), 0);
+	m.status = 4096;
+	encode(&m, NULL, buf);
+	CHECK(decode(buf, &back, ent));
+	m.status = ~0U;		/* negated: 1 */
+	encode(&m, NULL, buf);
+	CHECK(decode(buf, &back, ent));
+}
+
 static bool same_change(const struct raftblk_change *a, const struct raftblk_change *b)
 {
 	return a->kind == b->kind && a->to == b->to && a->role == b->role &&

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the scenarios have in common."""
 
+import os
 import time
 
-from rblab.compare import compare_data_areas
+from rblab.compare import compare_data_areas, compare_maps
 
 VOLUME = 'vol0'
 DEVICE = '/dev/raftblk0'
@@ -80,6 +81,17 @@ def finish(lab, members=None):
         expect(f'{node.name}: leaks', leaks.strip(), '')
         node.poweroff(60)
     expect('data areas that differ', compare_data_areas(lab, members), [])
+    if os.environ.get('MAPS'):
+        check_maps(lab, members)
+
+
+def check_maps(lab, members=None):
+    """The version maps are the same, of those that can be compared; which ones is said."""
+    problems, left_out, compared = compare_maps(lab, members)
+    for text in left_out:
+        print(f'# version map not compared: {text}', flush=True)
+    print(f'# version maps compared: {compared}', flush=True)
+    expect('version maps that differ', problems, [])
 
 
 def opens(node, timeout=90):

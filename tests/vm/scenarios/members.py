@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """From one member to five and back to three under load, interrupted at each step."""
 
+import threading
+
 from rblab.oracle import Oracle
 
 from _common import (DEVICE, REMOVED_SAYS, VOLUME, caught_up, expect, finish, is_removed, leader,
@@ -69,6 +71,20 @@ def wrong(lab):
     expect('members', members(n1), {i: 'voter' for i in range(1, 6)})
 
 
+def struck(node, command, victim):
+    """A power cut while it is under way: enough are left in both majorities, so it is done."""
+    asked = node.spawn(command)
+    victim.kill()
+    asked.wait(120)
+    expect(f'what {command!r} said ({asked.err.strip()})', asked.rc, 0)
+
+
+def caught_up_but_for_writes(lab, node, other):
+    """Writes go on, so it is as far as the other was when it was asked."""
+    goal = other.status(VOLUME)['applied']
+    lab.wait(lambda: node.status(VOLUME)['applied'] >= goal, 60, f'{node.name} to catch up')
+
+
 def shrink(lab, writer):
     n1, n2, n3, n4, n5 = lab
     lab.say('n2 is removed while it is cut off')
@@ -85,13 +101,16 @@ def shrink(lab, writer):
     expect('it does not open', n2.run(f'dd if=/dev/null of={DEVICE} conv=notrunc 2>&1',
                                       check=False, timeout=90).rc != 0)
 
-    lab.say('n5 becomes a learner, and a voter again, and is removed while it is down')
-    n3.raftblk('member', 'set', VOLUME, '5', '--role', 'learner', timeout=60)
+    lab.say('n5 becomes a learner, and n3 loses power meanwhile')
+    struck(n4, f'raftblk member set {VOLUME} 5 --role learner', n3)
     expect('parts', members(n1), {1: 'voter', 3: 'voter', 4: 'voter', 5: 'learner'})
+    n3.start()
+    up(n3)
+    lab.say('n5 is a voter again, is removed, and loses power meanwhile')
     n5.raftblk('member', 'set', VOLUME, '5', '--role', 'voter', timeout=60)
     all_vote(lab, n1, [1, 3, 4, 5])
-    n5.kill()
-    n4.raftblk('member', 'remove', VOLUME, '5', timeout=60)
+    caught_up_but_for_writes(lab, n3, n1)
+    struck(n4, f'raftblk member remove {VOLUME} 5', n5)
     all_vote(lab, n1, [1, 3, 4])
     n5.start()
     up(n5)
@@ -114,13 +133,54 @@ def gone(node, number):
     return int(number) not in members(node)
 
 
-def remove_leader(lab):
-    """With nobody at work: who has the device open cannot be removed."""
+class Reader:
+    """Reads all blocks on a member again and again, and judges each time what came."""
+
+    def __init__(self, oracle, node):
+        self.oracle, self.node = oracle, node
+        self.rounds, self.error = 0, None
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        try:
+            while not self.over.is_set():
+                self.oracle.verify(self.node)
+                self.rounds += 1
+        except Exception as error:      # pylint: disable=broad-exception-caught
+            self.error = error
+
+    def another(self, lab):
+        """A round that begins after now."""
+        def done():
+            if self.error:
+                raise self.error
+            return self.rounds >= goal
+        goal = self.rounds + 2
+        lab.wait(done, 120, 'all blocks to be read once more')
+
+    def stop(self):
+        self.over.set()
+        self.thread.join()
+        if self.error:
+            raise self.error
+
+
+def remove_leader(lab, oracle):
+    """Under reads from another member.
+
+    Not under writes: they lead to where they are made, and a member that has the device
+    open for writing is not removed (see wrong()), because its writer could no longer
+    finish.
+    """
     n3, n4 = lab.node(3), lab.node(4)
     lab.wait(lambda: not n3.status(VOLUME)['owner'], 30, 'the device to be given back')
     leads = leader(lab)
     number = str(leads.status(VOLUME)['node_id'])
     other = n3 if leads is n4 else n4
+    reader = Reader(oracle, other)
+    reader.another(lab)
     lab.say(f'n{number} leads, is removed, and loses power meanwhile')
     asked = other.spawn(f'raftblk member remove {VOLUME} {number}')
     leads.kill()
@@ -130,6 +190,7 @@ def remove_leader(lab):
            asked.rc == 0 or 'come about' in asked.err)
     if asked.rc:
         lab.wait(lambda: gone(other, number), 60, 'it to be removed, asked once more')
+    reader.another(lab)
     leads.start()
     up(leads)
     lab.wait(lambda: is_removed(leads), 60, 'the former leader to know')
@@ -142,6 +203,9 @@ def remove_leader(lab):
              for w in join_back[1:]]
     leads.raftblk(*words, timeout=120)
     lab.wait(lambda: members(other).get(6) == 'voter', 60, 'the new member to vote')
+    reader.another(lab)
+    reader.stop()
+    lab.say(f'all blocks were read {reader.rounds} times')
 
 
 def run(lab):
@@ -158,7 +222,7 @@ def run(lab):
     expect('write errors', writer.errors, 0)
     caught_up(lab, members=[1, 3, 4])
     oracle.verify(n1)
-    remove_leader(lab)
+    remove_leader(lab, oracle)
     oracle.verify(lab.node(3))
     for other in (lab.node(2), lab.node(5)):
         other.raftblk('down', VOLUME)

@@ -10,6 +10,7 @@ TIMEOUT = 600
 
 MIB = 1 << 20
 LOG = 8
+RESIZED = 8         # MiB that each change of size adds
 LOWER = '/dev/mapper/lower'
 
 
@@ -46,6 +47,27 @@ def resize(node, mib, check=True):
     return node.raftblk('resize', VOLUME, f'{mib}M', check=check, timeout=180)
 
 
+def fetched(lab):
+    """Bytes of content that each member has had from others in this life."""
+    return [node.status(VOLUME)['stats']['fetch_bytes'] for node in lab]
+
+
+def passed(lab):
+    """Bytes that have passed the switch."""
+    return sum(link['bytes'] for link in lab.net.stats().values())
+
+
+def resize_alone(lab, node, mib):
+    """What is new is zeros everywhere: nothing is re-synchronised for it."""
+    before, content = passed(lab), fetched(lab)
+    resize(node, mib)
+    all_have(lab, mib)
+    moved = passed(lab) - before
+    lab.say(f'{moved >> 10} KiB on the wire for {RESIZED} MiB more on each member')
+    expect('content fetched', fetched(lab), content)
+    expect('next to nothing travels', moved < RESIZED * MIB / 16)
+
+
 def refused(node, mib, sentence):
     got = resize(node, mib, check=False)
     expect(f'resize to {mib}M: exit code ({got.err.strip()})', got.rc, 1)
@@ -76,8 +98,10 @@ def too_small(lab, n1, n2, n3):
     all_have(lab, 16)
     lab.say('now it has')
     lower(n3, 64)
+    content = fetched(lab)
     resize(n2, 24)
     all_have(lab, 24)
+    expect('content fetched', fetched(lab), content)
     for node in lab:
         zeros(node, 16, 24)
 
@@ -101,6 +125,10 @@ def away(lab, n1, n3):
     up(n3, 64)
     lab.wait(lambda: n3.status(VOLUME).get('catchup'), 60, 'n3 to catch up')
     refused(n1, 32, 'node 3 is catching up')
+    got = n1.raftblk('verify', VOLUME, check=False)
+    expect(f'verify: exit code ({got.err.strip()})', got.rc, 1)
+    expect(f'verify: {got.err!r} says why',
+           'a member is catching up; when it is complete, ask again' in got.err)
     expect('it still catches up', bool(n3.status(VOLUME).get('catchup')))
     for other in (1, 2):
         lab.slow(other, 3)
@@ -129,7 +157,7 @@ def run(lab):
     expect('errors', writer.stop().errors, 0)
 
     lab.say('n1 writes to what is new, and everybody loses power')
-    resize(n3, 32)
+    resize_alone(lab, n3, 32)
     end = Oracle(DEVICE, blocks=64, qd=2, offset=32 * MIB - 64 * 4096)
     writer = end.write(n1)
     writer.wait_acks(50)
@@ -138,6 +166,7 @@ def run(lab):
     oracle.verify(n2)
     end.verify(n2)
     all_have(lab, 40)
+    expect('content fetched in this life', fetched(lab), [0, 0, 0])
     for node in lab:
         zeros(node, 32, 40)
     finish(lab)
