@@ -437,6 +437,7 @@ REPLICA_TEST(pace_debt, "what was read while nobody else wanted the disk is not 
 
 	follow(3);
 	raftblk_replica_set_rates(&W1->rep, now, 64 << 10, 0);
+	pass(20);		/* what it followed was I/O, too */
 	ask(8);
 	check(served() == 8);
 	W1->hold = BIT_ACT(LOG_WRITE);
@@ -477,6 +478,32 @@ REPLICA_TEST(pace_yields, "chunks wait for users' I/O, but not for longer than r
 	W1->hold = 0;
 	world_complete(W1, world_held(W1, RAFTBLK_ACT_LOG_WRITE, 0));
 	world_run(W1);
+	check(served() == 2);
+	pass(19);
+	check(served() == 2);	/* it may be a gap between two requests */
+	pass(1);
+	check(served() == 4);
+}
+
+REPLICA_TEST(pace_gaps, "nor are they read in the gaps that users leave between requests")
+{
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+	u32 i;
+
+	follow(3);
+	raftblk_replica_set_rates(&W1->rep, now, 64 << 10, 0);
+	for (i = 0; i < 25; i++) {	/* 250 ms with a write each 10 */
+		tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3 + i,
+					   .log_term = 1, .nr = 1, .ent = &e,
+					   .commit = 3 + i }, 2);
+		if (!i)
+			ask(4);
+		pass(10);
+	}
+	check(served() == 1);
+	pass(9);
+	check(served() == 1);
+	pass(1);
 	check(served() == 4);
 }
 
