@@ -418,6 +418,11 @@ static void check_commit(struct node *n)
 		n->commit = min(commit, n->rep.log.last);
 		return;
 	}
+	/* started again, it could tell a leader that was deposed, or be taken to agree with it */
+	if (n->rep.raft.term > n->stable_term)
+		LOST("node %u: takes %llu for committed in term %llu, but has %llu on disk", n->id,
+		     (unsigned long long)commit, (unsigned long long)n->rep.raft.term,
+		     (unsigned long long)n->stable_term);
 	for (i = n->commit + 1; i <= commit; i++) {
 		if (i > nr_committed)
 			commit_first(n, i);
