@@ -40,8 +40,8 @@ static bool counts(const struct node *n)
 
 static bool of_one_mind(void)
 {
+	u64 last = check_committed();
 	struct node *n;
-	u64 last = 0;
 	bool led = false;
 
 	for_each_node(n) {
@@ -57,8 +57,6 @@ static bool of_one_mind(void)
 			return false;
 		if (n->rep.raft.incomplete)
 			return false;
-		if (!last)
-			last = n->rep.log.last;
 		if (n->rep.log.last != last || n->rep.raft.commit != last ||
 		    n->rep.applied != last || n->rep.applying)
 			return false;
