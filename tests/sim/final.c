@@ -257,8 +257,8 @@ static bool all_up(void)
 	return true;
 }
 
-/* Does the witness @w have all that @n lacks?  Its log has to begin where the two part, or below. */
-static bool can_help(const struct node *w, const struct node *n)
+/* Its log has to begin where the two part, or below. */
+bool witness_can_help(const struct node *w, const struct node *n)
 {
 	u64 i = min(w->sh_last, n->sh_last);
 
@@ -279,7 +279,7 @@ static bool data_is_there(void)
 			continue;
 		if (n->dur_last >= last && n->dur_term[last] == check_committed_term(last))
 			return true;
-		if (!w->left_out && can_help(w, n)) {
+		if (!w->left_out && witness_can_help(w, n)) {
 			COUNT(helped);
 			return true;
 		}

@@ -32,6 +32,23 @@ static bool others_know(const struct node *n)
 	return true;
 }
 
+/*
+ * What only one member with data has left, besides a witness that has forgotten it, exists once
+ * and does not survive the loss of that disk.
+ */
+static bool others_have(const struct node *n)
+{
+	const struct node *m, *w = &node[sim.set.nodes - 1];
+
+	if (!sim.set.witness)
+		return true;
+	for_each_node(m)
+		if (m != n && !node_is_witness(m) &&
+		    (m->dur_last >= n->dur_last || witness_can_help(w, m)))
+			return true;
+	return false;
+}
+
 bool set_back_spares(const struct node *n)
 {
 	const struct node *m;
@@ -74,7 +91,8 @@ static void set_back(struct event *ev)
 	struct node *n = ev->arg;
 
 	kept.pending = false;
-	if (sim.healing || !n->up || n->stopping || n->paused || !others_know(n))
+	if (sim.healing || !n->up || n->stopping || n->paused || !others_know(n) ||
+	    !others_have(n))
 		return;
 	COUNT(set_backs);
 	node_power_cut(n);

@@ -447,6 +447,8 @@ u8 *client_read_buf(struct raftblk_req *req);
 /* ---- final.c: the end phase ---- */
 
 void final_run(void);
+/* Does the witness @w have all that @n lacks? */
+bool witness_can_help(const struct node *w, const struct node *n);
 
 /* ---- faults.c: the nemesis ---- */
 
