@@ -393,6 +393,12 @@ static void setup_recall(struct setup *s)
 	s->tcp = true;	/* nothing from an earlier life arrives in a later one */
 }
 
+/* Likewise. */
+static bool with_slow_votes(void)
+{
+	return sim.seed % 11 == 6;
+}
+
 static void setup_members(struct setup *s)
 {
 	s->members = true;
@@ -444,6 +450,7 @@ static void setup(struct setup *s)
 	s->resizes = with_resizes();
 	s->volume_max = s->resizes ? 2 * s->volume_sectors : s->volume_sectors;
 	setup_recall(s);
+	s->slow_votes = with_slow_votes();
 }
 
 static void setup_print(const struct setup *s)

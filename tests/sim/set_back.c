@@ -3,7 +3,7 @@
  * A machine whose disk is set back to an older copy, as after restoring a backup or a
  * snapshot of a virtual machine.  Not before all others have been up without a break
  * since the copy was made: what they know has to be enough, and what they have.
- * Until the machine has asked them they do not lose their power.
+ * Until the machine has asked them, and noted the answer, they do not lose their power.
  */
 #include "sim.h"
 
@@ -54,7 +54,8 @@ bool set_back_spares(const struct node *n)
 	const struct node *m;
 
 	for_each_node(m)
-		if (m != n && m->set_back && (!m->up || !m->rep.raft.sure))
+		if (m != n && m->set_back && (!m->up || !m->rep.raft.sure ||
+					      m->stable_term < m->rep.raft.proof_term))
 			return true;
 	return false;
 }
