@@ -348,6 +348,12 @@ int raftblk_volume_up(const char *path, struct netlink_ext_ack *extack,
 	if (vol && buf) {
 		mutex_lock(&vol->admin_lock);
 		err = volume_start(vol, buf, extack);
+		/*
+		 * The reference from alloc is the table's now.  The caller's has to be there
+		 * before whoever finds the volume may take it down again.
+		 */
+		if (!err)
+			raftblk_volume_get(vol);
 		mutex_unlock(&vol->admin_lock);
 	}
 	kfree_sensitive(buf);
@@ -356,7 +362,6 @@ int raftblk_volume_up(const char *path, struct netlink_ext_ack *extack,
 			raftblk_volume_put(vol);
 		return err;
 	}
-	raftblk_volume_get(vol);	/* the one from alloc is the table's */
 	*out = vol;
 	return 0;
 }
