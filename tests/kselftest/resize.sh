@@ -32,9 +32,12 @@ fails "no multiple of the block size" "no multiple" raftblk resize vol $((9 * MI
 fails "another volume" "no such volume" raftblk resize other 10M
 is "the size is as it was" "$(size)" $((8 * MIB))
 fails "behind the end" "" put $TMP/data $((8 * MIB)) 0 $MIB fd:8
+seq=$(cat /sys/kernel/uevent_seqnum)
 check "within the device, while it is open" raftblk resize vol 12M
 is "the size" "$(size)" $((12 * MIB))
 is "says status" "$(status vol size)" $((12 * MIB))
+told_of() { [ "$(cat /sys/kernel/uevent_seqnum)" -gt "$1" ]; }
+soon "udev is told" told_of "$seq"
 soon "an event says so" grep -q '"resized".*"size": *12582912' $TMP/events
 check "what was there" same $TMP/data $((7 * MIB)) 0 $MIB fd:8
 check "what is new is zeros" io zeros fd:8 $((8 * MIB)) $((4 * MIB))
