@@ -401,7 +401,7 @@ static void volume_stop(struct raftblk_volume *vol)
 	table_remove(vol);
 	raftblk_blk_put(vol);
 	raftblk_volume_put(vol);	/* the table's */
-	module_put(THIS_MODULE);	/* the caller's handler is waited for by netlink_exit() */
+	module_put(THIS_MODULE);	/* the caller is a dump, which holds it as well */
 }
 
 int raftblk_volume_down(struct raftblk_volume *vol, bool force, struct netlink_ext_ack *extack)
