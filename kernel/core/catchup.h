@@ -189,6 +189,7 @@ enum raftblk_catchup_state {
  * @serve: for others; @serve_seq: number of the last
  * @pace_min_at, @pace_max_at: when the next chunk is due at params.rate_min, and when it
  *	may be begun at params.rate_max
+ * @quiet_at: when no I/O of users will have ended for a while
  * @body: of the message handed out last
  */
 struct raftblk_catchup {
@@ -231,6 +232,7 @@ struct raftblk_catchup {
 	u64 serve_seq;
 	u64 pace_min_at;
 	u64 pace_max_at;
+	u64 quiet_at;
 	union {
 		struct raftblk_wire_boundary boundary;
 		__le64 listed[RAFTBLK_LIST_MAX];

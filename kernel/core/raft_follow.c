@@ -40,11 +40,24 @@ static bool raft_follow(struct raft *r, u64 now, const struct raftblk_msg *m)
 	return true;
 }
 
-/* Rule 3: never past what is known to be equal to the leader's log. */
+/*
+ * Rule 3: never past what is known to be equal to the leader's log.
+ *
+ * And not before the leader's term is on disk.  What is committed is applied, and then the
+ * data area, the version map and the checkpoint outlive a crash.  Were the term to
+ * be forgotten in it, this member would follow a leader of an older one that was deposed and
+ * may have other entries there, and would tell it that they are committed (see
+ * raft_commit_known()), or take them for what it has (see raft_has_prev()).
+ */
 static void raft_follow_commit(struct raft *r, u64 commit)
 {
+	bool known = raft_vote_is_durable(r);
+
+#ifdef RAFTBLK_PLANT_COMMIT_BEFORE_TERM
+	known = true;	/* planted fault: for the simulator to find */
+#endif
 	commit = min(commit, r->matched);
-	if (commit > r->commit) {
+	if (known && commit > r->commit) {
 		r->commit = commit;
 		r->log->commit = commit;
 	}
@@ -77,7 +90,10 @@ static bool raft_has_prev(const struct raft *r, const struct raftblk_msg *m)
 {
 	if (m->index > r->log->last)
 		return false;
-	/* Committed entries are in every leader's log (Leader Completeness). */
+	/*
+	 * Committed entries are in the log of every leader of that term or of a later one (Leader
+	 * Completeness), and that term is on disk: see raft_follow_commit().
+	 */
 	if (m->index <= r->commit)
 		return true;
 	return raftblk_log_term(r->log, m->index) == m->log_term;

@@ -400,6 +400,7 @@ void raftblk_replica_log_written(struct raftblk_replica *rep, u64 now, u64 id, i
 {
 	rep->now = now;
 	rep->busy = true;
+	raftblk_serve_io_ended(rep);
 	if (status)
 		raftblk_replica_fault(rep, status);
 	if (raftblk_replica_halted(rep))

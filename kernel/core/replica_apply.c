@@ -159,6 +159,7 @@ void raftblk_replica_applied(struct raftblk_replica *rep, u64 now, u64 index, in
 
 	rep->now = now;
 	rep->busy = true;
+	raftblk_serve_io_ended(rep);
 	for (i = 0; i < rep->applying && rep->apply_index[i] != index; i++)
 		;
 	if (i == rep->applying)

@@ -205,6 +205,7 @@ u64 raftblk_verify_deadline(const struct raftblk_replica *rep);
 void raftblk_serve_step(struct raftblk_replica *rep);
 bool raftblk_serve_hash(struct raftblk_replica *rep, u32 peer, u64 ctx, u64 chunk, u64 index);
 void raftblk_serve_pace(struct raftblk_replica *rep, u64 chunk);
+void raftblk_serve_io_ended(struct raftblk_replica *rep);
 u64 raftblk_serve_pace_at(const struct raftblk_replica *rep);
 bool raftblk_serve_is_idle(const struct raftblk_replica *rep);
 void raftblk_serve_drop_all(struct raftblk_replica *rep);

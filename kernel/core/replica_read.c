@@ -277,6 +277,7 @@ void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now, struct raft
 {
 	rep->now = now;
 	rep->busy = true;
+	raftblk_serve_io_ended(rep);
 	if (rep->fault || rep->fenced || rep->raft.removed)
 		raftblk_req_end(rep, req, -EIO);
 	else if (rep->stopping)

@@ -182,6 +182,7 @@ void raftblk_serve_receive(struct raftblk_replica *rep, u32 slot, const struct r
 /* ---- pace ---- */
 
 #define PACE_SLACK_NS	(100 * RAFTBLK_NSEC_PER_MSEC)
+#define PACE_QUIET_NS	(20 * RAFTBLK_NSEC_PER_MSEC)
 
 /*
  * When the next chunk is due at this rate, @bytes having been begun now.  What was begun
@@ -207,20 +208,31 @@ void raftblk_serve_pace(struct raftblk_replica *rep, u64 chunk)
 }
 
 /* Is I/O under way that somebody waits for, or will? */
-static bool pace_is_busy(const struct raftblk_replica *rep)
+static bool pace_is_io(const struct raftblk_replica *rep)
 {
 	return rep->log.nr_writes || rep->applying || !list_empty(&rep->reading);
 }
 
+/* A write to the log, an entry being applied or a read has ended. */
+void raftblk_serve_io_ended(struct raftblk_replica *rep)
+{
+	rep->catchup.quiet_at = rep->now + PACE_QUIET_NS;
+}
+
 /*
  * Catching up yields: while there is I/O for users, a chunk is read only if it would
- * otherwise be slower than rate_min.
+ * otherwise be slower than rate_min.  Who sends one request after the other leaves gaps
+ * between them.  A chunk read in each gap would make most of the requests wait for one;
+ * so it has to have been quiet for a moment, as for the idle class of an I/O scheduler.
  */
 u64 raftblk_serve_pace_at(const struct raftblk_replica *rep)
 {
 	const struct raftblk_catchup *c = &rep->catchup;
+	u64 at = c->pace_min_at;
 
-	return pace_is_busy(rep) ? max(c->pace_min_at, c->pace_max_at) : c->pace_max_at;
+	if (!pace_is_io(rep))
+		at = min(at, c->quiet_at);
+	return max(at, c->pace_max_at);
 }
 
 void raftblk_replica_set_rates(struct raftblk_replica *rep, u64 now, u64 rate_min, u64 rate_max)

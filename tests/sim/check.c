@@ -35,7 +35,7 @@ static struct committed *committed;
 static u64 nr_committed, committed_room;
 static u64 owner_token;
 static u32 owner_node;
-static bool has_left[1024];	/* by id: a committed configuration does not have it any more */
+static u64 left_in[1024];	/* by id: 0, or term in which a configuration without it was committed */
 static u32 replaced[1024];	/* by id: a committed one said who takes its place */
 static u32 *leader_of;		/* by term: slot + 1 */
 static u64 leader_room;
@@ -90,7 +90,7 @@ void check_reset(void)
 	owner_token = 0;
 	owner_node = 0;
 	grow_reset();
-	memset(has_left, 0, sizeof(has_left));
+	memset(left_in, 0, sizeof(left_in));
 	memset(replaced, 0, sizeof(replaced));
 	if (leader_of)
 		memset(leader_of, 0, leader_room * sizeof(*leader_of));
@@ -98,7 +98,7 @@ void check_reset(void)
 
 bool check_has_left(u32 id)
 {
-	return id < ARRAY_SIZE(has_left) && has_left[id];
+	return id < ARRAY_SIZE(left_in) && left_in[id];
 }
 
 u64 check_committed(void)
@@ -344,17 +344,17 @@ static const struct raftblk_config *config_at(const struct node *n, u64 index)
 }
 
 /* Ids are not used twice: who is not there any more has left for good. */
-static void commit_left(const struct raftblk_config *c)
+static void commit_left(const struct raftblk_config *c, u64 term)
 {
 	u32 i, id;
 
 	for (i = 0; i < c->nr; i++)
 		if (c->member[i].replaces < ARRAY_SIZE(replaced))
 			replaced[c->member[i].replaces] = c->member[i].id;
-	for (id = 1; id < c->next_id && id < ARRAY_SIZE(has_left); id++) {
-		if (has_left[id] || raftblk_config_find(c, id) >= 0)
+	for (id = 1; id < c->next_id && id < ARRAY_SIZE(left_in); id++) {
+		if (left_in[id] || raftblk_config_find(c, id) >= 0)
 			continue;
-		has_left[id] = true;
+		left_in[id] = term;
 		if (raftblk_config_find(c, replaced[id]) >= 0)
 			COUNT(replacements);
 		trace("node %u has left", id);
@@ -366,7 +366,7 @@ static void commit_config(struct node *n, u64 index)
 	const struct raftblk_config *c = config_at(n, index);
 
 	if (c)
-		commit_left(c);
+		commit_left(c, n->rep.raft.term);
 	if ((n->rep.raft.config.index == index && raftblk_config_is_joint(&n->rep.raft.config)) ||
 	    (n->config.index == index && raftblk_config_is_joint(&n->config)))
 		COUNT(joint_configs);
@@ -418,6 +418,11 @@ static void check_commit(struct node *n)
 		n->commit = min(commit, n->rep.log.last);
 		return;
 	}
+	/* started again, it could tell a leader that was deposed, or be taken to agree with it */
+	if (n->rep.raft.term > n->stable_term)
+		LOST("node %u: takes %llu for committed in term %llu, but has %llu on disk", n->id,
+		     (unsigned long long)commit, (unsigned long long)n->rep.raft.term,
+		     (unsigned long long)n->stable_term);
 	for (i = n->commit + 1; i <= commit; i++) {
 		if (i > nr_committed)
 			commit_first(n, i);
@@ -460,7 +465,8 @@ static void check_leader(struct node *n)
 		LOST("Election Safety: nodes %u and %u both lead term %llu",
 		     node[leader_of[term] - 1].id, n->id, (unsigned long long)term);
 	leader_of[term] = n->slot + 1;
-	if (check_has_left(n->id))
+	/* with votes of a later term; those of an earlier one it may have had before */
+	if (check_has_left(n->id) && left_in[n->id] < term)
 		LOST("node %u: leads term %llu after it has left", n->id, (unsigned long long)term);
 	if (n->stable_term < term || n->stable_voted_for != n->id)
 		LOST("node %u: leads term %llu before its own vote is on disk", n->id,

@@ -111,6 +111,10 @@ void check_log_write(struct node *n, const struct raftblk_log_write *w, u64 sect
 	r->durable_pos = raftblk_log_durable_pos(log);
 	for (i = 0; i < w->nr; i++)
 		r->term[i] = raftblk_log_term(log, w->first + i);
+	/* a leader sends nothing before it was answered in its term; the last has the highest */
+	if (r->term[w->nr - 1] > n->stable_term)
+		LOST("node %u: writes entries of term %llu to the log, but has %llu on disk", n->id,
+		     (unsigned long long)r->term[w->nr - 1], (unsigned long long)n->stable_term);
 	if (w->pos + sectors > log->ckpt_pos + log->ring_sectors)
 		LOST("node %u: record at %llu overwrites what recovery needs (%llu)", n->id,
 		     (unsigned long long)w->pos, (unsigned long long)log->ckpt_pos);

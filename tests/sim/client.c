@@ -165,9 +165,7 @@ void client_done(struct node *n, struct raftblk_req *req)
 	      (unsigned long long)req->index);
 	if (!status_known(req->status))
 		sim_fail("node %u: a request ended with status %d", n->id, req->status);
-	/* one that was let in before the end, and came after it, still catches up */
-	if (sim.final && req->status && !n->behind && !check_has_left(n->id) &&
-	    !(req->status == -ETIMEDOUT && n->incomplete))
+	if (sim.final && req->status && !n->behind && !check_has_left(n->id))
 		sim_fail("node %u: a request ended with %d although nothing is broken any more",
 			 n->id, req->status);
 	/* fenced or not, stopped or not: else another complete member has it */

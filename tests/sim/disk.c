@@ -233,7 +233,7 @@ void disk_submit(struct disk_op *op)
 	if (chance(20))
 		latency *= 8;
 	list_add_tail(&op->link, &d->inflight);
-	op->ev = sim_post(latency, op_complete, NULL, op);
+	op->ev = sim_post(latency + op->stuck, op_complete, NULL, op);
 }
 
 /* How much of what was not stable a power cut leaves behind, in permille. */

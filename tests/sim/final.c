@@ -40,8 +40,8 @@ static bool counts(const struct node *n)
 
 static bool of_one_mind(void)
 {
+	u64 last = check_committed();
 	struct node *n;
-	u64 last = 0;
 	bool led = false;
 
 	for_each_node(n) {
@@ -57,8 +57,6 @@ static bool of_one_mind(void)
 			return false;
 		if (n->rep.raft.incomplete)
 			return false;
-		if (!last)
-			last = n->rep.log.last;
 		if (n->rep.log.last != last || n->rep.raft.commit != last ||
 		    n->rep.applied != last || n->rep.applying)
 			return false;
@@ -171,14 +169,20 @@ static bool verify_ended(void)
 	return verifier->rep.verify.state == RAFTBLK_VERIFY_OFF;
 }
 
-/* All chunks on all members, and what differs is mended; how many blocks that was. */
+/*
+ * All chunks on all members, and what differs is mended; how many blocks that was.  A member
+ * may still wait for an answer that was lost, and mends that chunk for nobody else meanwhile:
+ * time has to pass between tries.
+ */
 static u64 verify_whole(void)
 {
 	const struct raftblk_verify *v;
 	u32 tries = 10;
 
+	next_try = sim.now;
 	do {
-		must(tries--, "verify does not get to see all members");
+		must(tries-- && sim_step_until(may_try), "verify does not get to see all members");
+		next_try = sim.now + sim.set.params.raft.election_ns;
 		/* an election that began before may just be going on */
 		must(sim_step_until(somebody_leads), "nobody leads");
 		raftblk_replica_verify_stop(&verifier->rep, node_now(verifier));
@@ -259,8 +263,8 @@ static bool all_up(void)
 	return true;
 }
 
-/* Does the witness @w have all that @n lacks?  Its log has to begin where the two part, or below. */
-static bool can_help(const struct node *w, const struct node *n)
+/* Its log has to begin where the two part, or below. */
+bool witness_can_help(const struct node *w, const struct node *n)
 {
 	u64 i = min(w->sh_last, n->sh_last);
 
@@ -281,7 +285,7 @@ static bool data_is_there(void)
 			continue;
 		if (n->dur_last >= last && n->dur_term[last] == check_committed_term(last))
 			return true;
-		if (!w->left_out && can_help(w, n)) {
+		if (!w->left_out && witness_can_help(w, n)) {
 			COUNT(helped);
 			return true;
 		}

@@ -248,6 +248,10 @@ static void do_vote_write(struct node *n, const struct raftblk_vote *v)
 	struct disk_op *op = io_new(n, DISK_WRITE, RAFTBLK_VOTE_BYTES, vote_written);
 
 	op->fua = true;
+	if (sim.set.slow_votes && !sim.healing && chance(300)) {
+		COUNT(votes_stuck);
+		op->stuck = rnd(2 * sim.set.params.raft.election_ns);
+	}
 	raftblk_vote_encode(v, n->super.uuid, op->buf);
 	disk_add(op, RAFTBLK_VOTE_SECTOR(v->generation), RAFTBLK_VOTE_BYTES / SECTOR, 0);
 	disk_submit(op);

@@ -3,7 +3,7 @@
  * A machine whose disk is set back to an older copy, as after restoring a backup or a
  * snapshot of a virtual machine.  Not before all others have been up without a break
  * since the copy was made: what they know has to be enough, and what they have.
- * Until the machine has asked them they do not lose their power.
+ * Until the machine has asked them, and noted the answer, they do not lose their power.
  */
 #include "sim.h"
 
@@ -32,12 +32,30 @@ static bool others_know(const struct node *n)
 	return true;
 }
 
+/*
+ * What only one member with data has left, besides a witness that has forgotten it, exists once
+ * and does not survive the loss of that disk.
+ */
+static bool others_have(const struct node *n)
+{
+	const struct node *m, *w = &node[sim.set.nodes - 1];
+
+	if (!sim.set.witness)
+		return true;
+	for_each_node(m)
+		if (m != n && !node_is_witness(m) &&
+		    (m->dur_last >= n->dur_last || witness_can_help(w, m)))
+			return true;
+	return false;
+}
+
 bool set_back_spares(const struct node *n)
 {
 	const struct node *m;
 
 	for_each_node(m)
-		if (m != n && m->set_back && (!m->up || !m->rep.raft.sure))
+		if (m != n && m->set_back && (!m->up || !m->rep.raft.sure ||
+					      m->stable_term < m->rep.raft.proof_term))
 			return true;
 	return false;
 }
@@ -74,7 +92,8 @@ static void set_back(struct event *ev)
 	struct node *n = ev->arg;
 
 	kept.pending = false;
-	if (sim.healing || !n->up || n->stopping || n->paused || !others_know(n))
+	if (sim.healing || !n->up || n->stopping || n->paused || !others_know(n) ||
+	    !others_have(n))
 		return;
 	COUNT(set_backs);
 	node_power_cut(n);

@@ -69,7 +69,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define SIM_COUNTERS(X) \
 	X(elections) X(leaders) X(cuts) X(wraps) X(crashes) X(resets) X(all_crashes) X(clean_restarts) \
-	X(pauses) X(partitions) X(oneway_cuts) X(slow_disks) X(clock_drifts) \
+	X(pauses) X(partitions) X(oneway_cuts) X(slow_disks) X(votes_stuck) X(clock_drifts) \
 	X(transfers) X(owner_changes) X(fenced) X(ebusy) X(joins) X(joint_configs) X(demotions) X(promotions) \
 	X(owners_stripped) X(removals) X(replacements) X(told) X(wiped) \
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
@@ -138,6 +138,7 @@ struct setup {
 	bool verify;		/* members are compared, and mended */
 	bool set_back;		/* a disk is set back to an older copy */
 	bool blank;		/* a member's disk is exchanged for a blank one */
+	bool slow_votes;	/* writes of term and vote are overtaken by whatever comes later */
 	u64 flip_from;		/* from here on bits flip, and nobody reads meanwhile */
 	struct raftblk_replica_params params;
 };
@@ -199,6 +200,7 @@ struct disk_op {
 	struct node *node;
 	enum disk_kind kind;
 	bool fua;
+	u64 stuck;		/* takes so much longer than others */
 	u32 nr_pieces;
 	struct disk_piece piece[RAFTBLK_CHUNK_BLOCKS];
 	bool failed;		/* READ: a sector could not be read, nothing of it counts */
@@ -447,6 +449,8 @@ u8 *client_read_buf(struct raftblk_req *req);
 /* ---- final.c: the end phase ---- */
 
 void final_run(void);
+/* Does the witness @w have all that @n lacks? */
+bool witness_can_help(const struct node *w, const struct node *n);
 
 /* ---- faults.c: the nemesis ---- */
 

@@ -135,6 +135,9 @@ static void test_others(const char *name)
 	nlh = of_volume(RAFTBLK_CMD_SET, name);
 	mnl_attr_put_u32(nlh, RAFTBLK_A_VOLUME_RATE_MAX, 0);
 	refused(nlh, EINVAL, true, "set a rate of four bytes");
+	nlh = of_volume(RAFTBLK_CMD_SET, name);
+	mnl_attr_put_u64(nlh, RAFTBLK_A_VOLUME_RATE_MIN, 0);
+	refused(nlh, ERANGE, true, "set a least rate of 0");
 	nlh = of_volume(RAFTBLK_CMD_VERIFY, "nobody");
 	refused(nlh, ENODEV, true, "verify of an unknown name");
 	refused(req(RAFTBLK_CMD_VERIFY), EINVAL, true, "verify without a volume");

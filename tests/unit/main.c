@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Runs the tests whose names contain the argument (all without one). */
+#include <sanitizer/common_interface_defs.h>
 #include <setjmp.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "unit.h"
 
 static struct unit_test *tests, **tests_end = &tests;
 static jmp_buf failed;
+static const char *running = "";
 u64 unit_current_seed;
 
 void unit_register(struct unit_test *t)
@@ -54,6 +59,44 @@ static bool passes(const struct unit_test *t)
 	return true;
 }
 
+/* All of them together take 200 MB; a test that runs away is ended before the machine is. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "hard_rss_limit_mb=2048";
+}
+
+/* It ends here and now, of a sanitizer or of what follows: say where. */
+static void ends(void)
+{
+	static const char text[] = "not ok - ";
+
+	if (write(1, text, sizeof(text) - 1) < 0 || write(1, running, strlen(running)) < 0 ||
+	    write(1, "\n", 1) < 0)
+		_exit(2);
+}
+
+/* Of CPU time, for one test. */
+#define SECONDS_MAX	300
+
+static void takes_too_long(int sig)
+{
+	static const char text[] = "# takes too long\n";
+
+	(void)sig;
+	if (write(1, text, sizeof(text) - 1) > 0)
+		ends();
+	_exit(1);
+}
+
+static void time_limit(void)
+{
+	u64 seconds = SECONDS_MAX * max_t(u64, 100, env("UNIT_RUNS", 100)) / 100;
+	struct itimerval it = { .it_value.tv_sec = seconds };
+
+	setitimer(ITIMER_PROF, &it, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const char *only = argc > 1 ? argv[1] : "";
@@ -62,6 +105,8 @@ int main(int argc, char **argv)
 
 	for (t = tests; t; t = t->next)
 		nr += strstr(t->name, only) != NULL;
+	signal(SIGPROF, takes_too_long);
+	__sanitizer_set_death_callback(ends);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("TAP version 13\n1..%u\n", nr);
 	nr = 0;
@@ -70,6 +115,8 @@ int main(int argc, char **argv)
 
 		if (!strstr(t->name, only))
 			continue;
+		running = t->name;
+		time_limit();
 		ok = passes(t);
 		bad += !ok;
 		printf("%sok %u - %s\n", ok ? "" : "not ", ++nr, t->name);

@@ -39,6 +39,7 @@ static void follow(u32 nr)
 	world_start(W1);
 	for (i = 0; i < nr; i++)
 		ent[i] = (struct raftblk_entry){ .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = 1 }, 2);
 	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = 1, .nr = nr, .ent = ent,
 				   .commit = nr }, 2);
 	check(W1->rep.applied == nr);
@@ -437,6 +438,7 @@ REPLICA_TEST(pace_debt, "what was read while nobody else wanted the disk is not 
 
 	follow(3);
 	raftblk_replica_set_rates(&W1->rep, now, 64 << 10, 0);
+	pass(20);		/* what it followed was I/O, too */
 	ask(8);
 	check(served() == 8);
 	W1->hold = BIT_ACT(LOG_WRITE);
@@ -477,6 +479,32 @@ REPLICA_TEST(pace_yields, "chunks wait for users' I/O, but not for longer than r
 	W1->hold = 0;
 	world_complete(W1, world_held(W1, RAFTBLK_ACT_LOG_WRITE, 0));
 	world_run(W1);
+	check(served() == 2);
+	pass(19);
+	check(served() == 2);	/* it may be a gap between two requests */
+	pass(1);
+	check(served() == 4);
+}
+
+REPLICA_TEST(pace_gaps, "nor are they read in the gaps that users leave between requests")
+{
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+	u32 i;
+
+	follow(3);
+	raftblk_replica_set_rates(&W1->rep, now, 64 << 10, 0);
+	for (i = 0; i < 25; i++) {	/* 250 ms with a write each 10 */
+		tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3 + i,
+					   .log_term = 1, .nr = 1, .ent = &e,
+					   .commit = 3 + i }, 2);
+		if (!i)
+			ask(4);
+		pass(10);
+	}
+	check(served() == 1);
+	pass(9);
+	check(served() == 1);
+	pass(1);
 	check(served() == 4);
 }
 
@@ -711,6 +739,62 @@ REPLICA_TEST(boundary_term, "no boundary is noted before the term it was named i
 	pass(200);
 	boundary_from(3, 50, W_VOLUME);
 	check(W1->rep.raft.incomplete && W1->rep.raft.boundary == 50);
+}
+
+/* 3 leads term 3, and has @index, of term 1, committed. */
+static void committed_by_3(u64 index)
+{
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .term = 3, .index = index,
+				   .log_term = 1, .commit = index }, 3);
+}
+
+/* It hears that, but crashes before it has anything of term 3 on its disk; in term 2 it followed 2. */
+static void forget_term(u64 index)
+{
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = 2 }, 2);
+	W1->hold = BIT_ACT(VOTE_WRITE);
+	committed_by_3(index);
+	check(W1->rep.raft.term == 3);
+	pass(600);		/* for a checkpoint */
+	world_crash(W1);
+	W1->hold = 0;
+	W1->nr_msg = 0;
+	world_start(W1);
+	check(W1->rep.raft.term == 2);
+}
+
+REPLICA_TEST(commit_term_told, "what was committed in a term that a crash made forgotten is not told to one of before")
+{
+	const __le64 chunk = 0;
+
+	follow(3);
+	behind();
+	boundary(50);
+	list(&chunk, 1);
+	entry_51(50);
+	forget_term(51);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = 2 }, 2);
+	check(sent(RAFTBLK_MSG_HEARTBEAT_RESP).flags & RAFTBLK_MSG_F_INCOMPLETE);
+	check(sent(RAFTBLK_MSG_HEARTBEAT_RESP).commit == 50);
+	/* As soon as the term is on disk it counts. */
+	committed_by_3(51);
+	committed_by_3(51);
+	check(W1->rep.applied == 51 && W1->rep.raft.incomplete);
+}
+
+REPLICA_TEST(commit_term_agreed, "nor is it taken for what that one has in its place")
+{
+	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
+
+	follow(3);
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
+				   .ent = &e, .commit = 3 }, 2);
+	forget_term(4);
+	e.term = 2;
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
+				   .ent = &e, .commit = 3 }, 2);
+	check(sent(RAFTBLK_MSG_APPEND_RESP).index == 4);
+	check(raftblk_log_term(&W1->rep.log, 4) == 2);
 }
 
 /* ---- between worlds ---- */

@@ -334,6 +334,16 @@ static void config_entry(struct raftblk_entry *e, u64 term, const struct raftblk
 	e->crc = raftblk_crc(e->payload->data, e->bytes);
 }
 
+/* 2 leads a new term, which is on W1's disk before anything comes of it. */
+static void led_by_2(u64 term)
+{
+	struct raftblk_msg m = { .type = RAFTBLK_MSG_HEARTBEAT, .from = 2, .to = 1, .term = term };
+
+	raftblk_replica_receive(&W1->rep, now, &m);
+	world_run(W1);
+	check(W1->rep.raft.leader == 2);
+}
+
 /* Its entry is cut, but another leader has made the same change. */
 REPLICA_TEST(remove_cut, "a removal that came true under another leader has ended well")
 {
@@ -362,6 +372,7 @@ REPLICA_TEST(remove_cut, "a removal that came true under another leader has ende
 	m.nr = 3;
 	m.commit = m.index + 3;
 	W2->cut = false;
+	led_by_2(m.term);
 	raftblk_replica_receive(&W1->rep, now, &m);
 	world_run(W1);
 	check(W1->rep.raft.leader == 2 && W1->rep.raft.config.nr == 2);
@@ -396,6 +407,7 @@ REPLICA_TEST(join_undone, "who was let in and removed since is not told that all
 	e.bytes = RAFTBLK_CONFIG_BYTES;
 	e.payload = world_payload(e.bytes, 0);
 	raftblk_config_encode(&config, (void *)e.payload->data);
+	led_by_2(m.term);
 	raftblk_replica_receive(&W1->rep, now, &m);
 	world_run(W1);
 	check(W1->changed == &c && c.status == -EIDRM);

@@ -5,6 +5,7 @@ struct world world[4];
 u64 now;
 int world_failures;
 static u32 payloads;	/* that are alive */
+static u32 acts;	/* so many actions were there in this test */
 
 /* ---- payloads ---- */
 
@@ -183,6 +184,7 @@ void world_begin(void)
 	memset(world, 0, sizeof(world));
 	now = 1000 * MS;
 	payloads = 0;
+	acts = 0;
 	world_failures = 0;
 }
 
@@ -391,10 +393,14 @@ static void complete(struct world *w, struct raftblk_action *a)
 	}
 }
 
-void world_complete(struct world *w, u32 i)
+void world_complete_at(const char *file, int line, struct world *w, u32 i)
 {
-	struct raftblk_action a = w->held[i];
+	struct raftblk_action a;
 
+	if (i >= w->nr_held)
+		unit_fail(file, line, "member %u holds %u actions, there is none to complete at %d",
+			  w->id, w->nr_held, (int)i);
+	a = w->held[i];
 	memmove(&w->held[i], &w->held[i + 1], (--w->nr_held - i) * sizeof(a));
 	complete(w, &a);
 	world_run(w);
@@ -437,6 +443,8 @@ static void deliver(struct world *from, const struct raftblk_msg *sent)
 
 static void act(struct world *w, struct raftblk_action *a)
 {
+	if (++acts > W_ACTS_MAX)
+		unit_fail(__FILE__, __LINE__, "goes in circles: member %u, action %u", w->id, a->type);
 	w->count[a->type]++;
 	switch (a->type) {
 	case RAFTBLK_ACT_SEND:
@@ -473,7 +481,7 @@ static void act(struct world *w, struct raftblk_action *a)
 		break;
 	}
 	if (w->hold & (1U << a->type)) {
-		check(w->nr_held < W_HELD);
+		CHECK(w->nr_held < W_HELD);
 		w->held[w->nr_held++] = *a;
 		return;
 	}
@@ -506,6 +514,8 @@ void pass(u64 ms)
 
 	while (ms--) {
 		now += MS;
+		if (now > W_TIME_MAX)
+			unit_fail(__FILE__, __LINE__, "what it waits for does not happen");
 		for (i = 1; i < ARRAY_SIZE(world); i++)
 			if (world[i].up && now >= raftblk_replica_deadline(&world[i].rep))
 				raftblk_replica_tick(&world[i].rep, now);

@@ -17,6 +17,9 @@
 #define W_EXTENT	64
 #define W_MSGS		4096
 #define W_HELD		128
+/* More than any test needs, so one that goes in circles ends.  Of all members, in one test. */
+#define W_ACTS_MAX	1000000
+#define W_TIME_MAX	(1000 * RAFTBLK_NSEC_PER_SEC)
 #define MS		RAFTBLK_NSEC_PER_MSEC
 
 #define W1 (&world[1])
@@ -86,7 +89,9 @@ void start_all(u32 n);		/* members 1 to n, all voters: made and started */
 void world_crash(struct world *w);
 void world_stop(struct world *w);
 void world_run(struct world *w);
-void world_complete(struct world *w, u32 i);	/* a held action is done */
+/* A held action is done; there has to be one. */
+#define world_complete(w, i)	world_complete_at(__FILE__, __LINE__, w, i)
+void world_complete_at(const char *file, int line, struct world *w, u32 i);
 int world_held(const struct world *w, enum raftblk_action_type type, u64 index);
 
 /* Let time pass, in steps of a millisecond, for all worlds. */
