@@ -34,7 +34,8 @@ static int on_data(const struct nlmsghdr *nlh, void *arg)
 	struct answer *ans = arg;
 	struct json_object *j;
 
-	if (!ans->set || mnl_nlmsg_get_payload_len(nlh) < sizeof(struct genlmsghdr))
+	/* Without attributes it says only that the command is under way. */
+	if (!ans->set || mnl_nlmsg_get_payload_len(nlh) <= sizeof(struct genlmsghdr))
 		return MNL_CB_OK;
 	j = nl_to_json(ans->set, mnl_nlmsg_get_payload_offset(nlh, sizeof(struct genlmsghdr)),
 		       mnl_nlmsg_get_payload_len(nlh) - sizeof(struct genlmsghdr));
@@ -153,7 +154,9 @@ static struct nlmsghdr *request(struct nl *nl, u16 family, u8 cmd, u16 flags)
 
 struct nlmsghdr *nl_request(struct nl *nl, u8 cmd)
 {
-	return request(nl, nl->family, cmd, NLM_F_ACK);
+	bool dump = cmd <= RAFTBLK_CMD_MAX && spec_cmd_dump[cmd];
+
+	return request(nl, nl->family, cmd, dump ? NLM_F_DUMP : NLM_F_ACK);
 }
 
 void nl_put_volume(struct nlmsghdr *nlh, const char *which)

@@ -88,6 +88,15 @@ const struct spec_enum spec_event_kind = {
 	.nr = 22,
 };
 
+const bool spec_cmd_dump[RAFTBLK_CMD_MAX + 1] = {
+	[RAFTBLK_CMD_UP] = true,
+	[RAFTBLK_CMD_DOWN] = true,
+	[RAFTBLK_CMD_TRANSFER] = true,
+	[RAFTBLK_CMD_MEMBER] = true,
+	[RAFTBLK_CMD_RESIZE] = true,
+	[RAFTBLK_CMD_JOIN] = true,
+};
+
 static const struct spec_attr spec_set_volume_attrs[] = {
 	[RAFTBLK_A_VOLUME_PAD] = {
 		.name = "pad", .type = SPEC_PAD,

@@ -12,6 +12,9 @@ extern const struct spec_enum spec_member_change;
 extern const struct spec_enum spec_part;
 extern const struct spec_enum spec_event_kind;
 
+/* Is the command asked for as a dump, and nothing else? */
+extern const bool spec_cmd_dump[RAFTBLK_CMD_MAX + 1];
+
 extern const struct spec_set spec_set_volume;
 extern const struct spec_set spec_set_verify;
 extern const struct spec_set spec_set_finding;

@@ -13,4 +13,5 @@ ccflags-y += $(call compat-probe,blk-mq.h,BLK_MQ_F_SHOULD_MERGE,COMPAT_SHOULD_ME
 ccflags-y += $(call compat-probe,blk-mq.h,BLK_MQ_F_NO_SCHED_BY_DEFAULT,COMPAT_NO_SCHED_BY_DEFAULT)
 ccflags-y += $(call compat-probe,net.h,kernel_sendpage_locked,COMPAT_SENDPAGE)
 ccflags-y += $(call compat-probe,net.h,sockaddr_unsized,COMPAT_SOCKADDR_UNSIZED)
+ccflags-y += $(call compat-probe,../net/genetlink.h,genl_info_dump,COMPAT_GENL_INFO_DUMP)
 ccflags-y += $(call compat-probe,../net/sock.h,sk_use_task_frag,COMPAT_TASK_FRAG)

@@ -59,6 +59,19 @@ int raftblk_super_set_data_sectors(void *buf, u64 sectors)
 	return 0;
 }
 
+u64 raftblk_super_room(const struct raftblk_super *s, u64 sectors)
+{
+	u64 end = sectors;
+
+	if (s->ring_start > s->data_start)
+		end = min(end, s->ring_start);
+	/* A map behind the data area would have to grow as well, and may not be able to. */
+	if (s->vmap_start > s->data_start || end < s->data_start + s->data_sectors)
+		return s->data_sectors;
+	end = min(end - s->data_start, raftblk_vmap_reach(s));
+	return max(round_down(end, s->block_size / 512), s->data_sectors);
+}
+
 /* Printable, no slash (it names things in sysfs), and NUL to the end. */
 static bool name_ok(const u8 *name)
 {

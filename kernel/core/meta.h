@@ -101,6 +101,15 @@ void raftblk_ckpt_encode(const struct raftblk_ckpt *c, const u8 *uuid, void *buf
 int raftblk_super_set_data_sectors(void *buf, u64 sectors);
 
 /**
+ * raftblk_super_room() - the largest data area that there could be, in sectors
+ * @sectors: of the device
+ *
+ * Up to the end of the device, or to what lies behind the data area: the superblock says where
+ * that is, and a log over which zeros are written is gone.  What there is already counts.
+ */
+u64 raftblk_super_room(const struct raftblk_super *s, u64 sectors);
+
+/**
  * raftblk_super_decode() - check and take over a superblock
  * @why: set to a sentence that says what is wrong, where something is
  *

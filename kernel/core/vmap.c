@@ -38,10 +38,13 @@ void raftblk_vmap_grow(struct raftblk_vmap *v, u64 data_sectors, u64 *version,
 
 u64 raftblk_vmap_reach(const struct raftblk_super *s)
 {
-	u64 blocks = div64_u64(s->data_start - s->vmap_start, 2 * (RAFTBLK_META_BYTES / 512));
+	u64 end = s->data_start, blocks;
 
 	if (!s->vmap_start || s->data_start < s->vmap_start)
 		return RAFTBLK_SECTOR_MAX;
+	if (s->ring_start > s->vmap_start)
+		end = min(end, s->ring_start);
+	blocks = div64_u64(end - s->vmap_start, 2 * (RAFTBLK_META_BYTES / 512));
 	return min(blocks * RAFTBLK_VMAP_VERSIONS * s->extent_sectors, RAFTBLK_SECTOR_MAX);
 }
 

@@ -96,7 +96,10 @@ void raftblk_vmap_init(struct raftblk_vmap *v, const struct raftblk_super *s, u6
 void raftblk_vmap_grow(struct raftblk_vmap *v, u64 data_sectors, u64 *version,
 		       struct raftblk_vmap_block *block);
 
-/* The largest data area that the map's place on the device suffices for, in sectors. */
+/*
+ * The largest data area that the map's place on the device suffices for, in sectors.  How much
+ * that is for a map behind the data area is not looked at.
+ */
 u64 raftblk_vmap_reach(const struct raftblk_super *s);
 
 /* Where a map block of this generation lies on the device. */

@@ -304,6 +304,7 @@ err_free:
 
 void raftblk_blk_free(struct raftblk_volume *vol)
 {
+	cancel_work_sync(&vol->disk->resized);
 	put_disk(vol->disk->gd);
 	blk_mq_free_tag_set(&vol->disk->set);
 }
@@ -331,12 +332,16 @@ int raftblk_blk_add(struct raftblk_volume *vol, struct netlink_ext_ack *extack)
 
 void raftblk_blk_resized(struct raftblk_volume *vol, u64 sectors)
 {
-	if (!raftblk_volume_is_witness(vol))
-		set_capacity_and_notify(vol->disk->gd, sectors);
+	if (raftblk_volume_is_witness(vol))
+		return;
+	set_capacity(vol->disk->gd, sectors);
+	raftblk_disk_resized(vol->disk);
 }
 
 void raftblk_blk_remove(struct raftblk_volume *vol)
 {
+	/* The worker queues it no more: the volume is dying, and it has been told. */
+	cancel_work_sync(&vol->disk->resized);
 	del_gendisk(vol->disk->gd);
 }
 

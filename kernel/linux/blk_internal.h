@@ -18,6 +18,7 @@
  * @close_task: tells the replica that the session is over; free whenever a
  *	session begins, since the worker runs tasks in their order
  * @scan: looks whether the partition table has changed
+ * @resized: tells userspace of a new size
  * @table_known, @table_crc: of the table the partitions were last made from; @scan's
  */
 struct raftblk_disk {
@@ -30,6 +31,7 @@ struct raftblk_disk {
 	struct raftblk_task close_task;
 	struct raftblk_volume *vol;
 	struct work_struct scan;
+	struct work_struct resized;
 	bool table_known;
 	u32 table_crc;
 };
@@ -37,6 +39,8 @@ struct raftblk_disk {
 /* open.c */
 
 void raftblk_disk_init(struct raftblk_disk *d);
+/* Worker: have userspace told that the size has changed. */
+void raftblk_disk_resized(struct raftblk_disk *d);
 int raftblk_disk_open(struct gendisk *gd, bool write);
 void raftblk_disk_release(struct gendisk *gd);
 
@@ -47,6 +51,8 @@ void raftblk_disk_scan(struct raftblk_disk *d);
 /* One is on its way. */
 bool raftblk_disk_scan_busy(struct raftblk_disk *d);
 void raftblk_disk_scan_work(struct work_struct *work);
+/* Work that may wait, also for the disk itself. */
+void raftblk_disk_queue(struct work_struct *work);
 int raftblk_disk_scan_init(void);
 void raftblk_disk_scan_exit(void);
 

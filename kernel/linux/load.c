@@ -48,29 +48,48 @@ static int read_super(struct raftblk_volume *vol, void *buf, struct netlink_ext_
 	return err;
 }
 
-/* Does the other copy say the same, or is it one that is not for us to judge? */
-static bool super_copies_agree(struct raftblk_volume *vol, void *buf)
+/* Of two copies that are whole, the one that was not read: why is it not the same? */
+static const char *super_difference(const struct raftblk_super *s, const struct raftblk_super *other)
+{
+	if (memcmp(other->incarnation, s->incarnation, sizeof(s->incarnation)))
+		return "is that of another member";
+	if (other->data_sectors < s->data_sectors)
+		return "is of the size before the volume grew";
+	return "is from before the last change";
+}
+
+/*
+ * Why the other copy is to be written anew; NULL: it says the same, or is not for us to judge.
+ *
+ * Copies change one after the other, A first.  A crash in between leaves a B that is whole and
+ * as it was before.  What is true of A is on the disk by then: room is zeroed and flushed
+ * before it is noted.
+ */
+static const char *super_copy_fault(struct raftblk_volume *vol, void *buf)
 {
 	struct raftblk_super *other = kmalloc(sizeof(*other), GFP_KERNEL);
-	const char *why;
-	bool agree;
+	const char *fault = NULL, *why;
 	int err;
 
 	if (!other)
-		return true;	/* next time, then */
+		return NULL;	/* next time, then */
 	err = read_super_copy(vol, !vol->super_copy, buf, other, &why);
-	agree = err == -EOPNOTSUPP || (!err && !memcmp(other, &vol->super, sizeof(*other)));
+	if (err && err != -EOPNOTSUPP)
+		fault = "does not read well";
+	else if (!err && memcmp(other, &vol->super, sizeof(*other)))
+		fault = super_difference(&vol->super, other);
 	kfree_sensitive(other);
-	return agree;
+	return fault;
 }
 
 /* Only when the member is known to be good: what is refused is not touched. */
 void raftblk_load_restore_super(struct raftblk_volume *vol, void *buf)
 {
-	char lost = vol->super_copy ? 'A' : 'B', good = vol->super_copy ? 'B' : 'A';
+	char bad = vol->super_copy ? 'A' : 'B', good = vol->super_copy ? 'B' : 'A';
+	const char *fault = super_copy_fault(vol, buf);
 	int err;
 
-	if (super_copies_agree(vol, buf))
+	if (!fault)
 		return;
 	/* As it is on disk: there may be compatible features that are unknown here. */
 	err = raftblk_lower_read_sync(vol, RAFTBLK_SUPER_SECTOR(vol->super_copy), buf,
@@ -79,11 +98,11 @@ void raftblk_load_restore_super(struct raftblk_volume *vol, void *buf)
 		err = raftblk_lower_write_sync(vol, RAFTBLK_SUPER_SECTOR(!vol->super_copy), buf,
 					       RAFTBLK_META_BYTES);
 	if (err)
-		pr_warn("raftblk: %s: superblock %c does not read well, and cannot be restored: error %d\n",
-			vol->path, lost, -err);
+		pr_warn("raftblk: %s: superblock %c %s, and cannot be rewritten: error %d\n",
+			vol->path, bad, fault, -err);
 	else
-		pr_warn("raftblk: %s: superblock %c does not read well, restored from %c\n",
-			vol->path, lost, good);
+		pr_warn("raftblk: %s: superblock %c %s, rewritten from %c\n", vol->path, bad,
+			fault, good);
 }
 
 /* Do the superblock's places lie on this device, and fit its sectors? */

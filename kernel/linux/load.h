@@ -14,8 +14,8 @@ struct raftblk_volume;
 /* Fill in vol->super.  0, or -errno with a sentence in @extack. */
 int raftblk_load_super(struct raftblk_volume *vol, void *buf, struct netlink_ext_ack *extack);
 
-/* Where one copy of the superblock is lost: from the other.  Once the member is known
- * to be good: what is refused is not touched.
+/* Where one copy of the superblock is lost or older: from the other.  Once the member is
+ * known to be good: what is refused is not touched.
  */
 void raftblk_load_restore_super(struct raftblk_volume *vol, void *buf);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Room for a larger data area: the device has become larger, and what is new on it is made
- * ours.  It lies behind everything that is in use, so nobody else touches it meanwhile.
+ * ours.  Nothing that is in use lies there (raftblk_super_room()), so nobody else touches it
+ * meanwhile.
  */
 #include <linux/blkdev.h>
 #include <linux/sched/mm.h>
@@ -12,7 +13,7 @@
 
 #define ZERO_STEP_SECTORS	((64U << 20) >> SECTOR_SHIFT)
 
-/* What the device, the map's place and memory leave for the data area, in sectors. */
+/* What the device, what else is on it, and memory leave for the data area, in sectors. */
 static u64 grow_room(struct raftblk_volume *vol)
 {
 	const struct raftblk_super *s = &vol->super;
@@ -20,12 +21,10 @@ static u64 grow_room(struct raftblk_volume *vol)
 	u64 room;
 
 	raftblk_lower_info(vol, &info);
-	if (info.sectors < s->data_start + s->data_sectors)
-		return s->data_sectors;
-	room = min(info.sectors - s->data_start, raftblk_vmap_reach(s));
+	room = raftblk_super_room(s, info.sectors);
 	if (s->vmap_start)
 		room = min(room, (u64)RAFTBLK_VMAP_EXTENTS_MAX * s->extent_sectors);
-	return round_down(room, s->block_size >> SECTOR_SHIFT);
+	return room;
 }
 
 static int grow_alloc_map(struct raftblk_volume *vol, struct raftblk_grow_op *g)

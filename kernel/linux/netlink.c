@@ -5,7 +5,8 @@
  * says why in an extended ack.
  *
  * Commands run in parallel.  None of them touches a replica: what belongs to
- * the worker is asked of the worker (raftblk_volume_call()).
+ * the worker is asked of the worker (raftblk_volume_call()).  Those that wait for
+ * more than that are dumps, see netlink_wait.c.
  */
 #include <linux/in.h>
 #include <linux/module.h>
@@ -52,8 +53,8 @@ static int refuse_going(struct genl_info *info, int err)
 	return err;
 }
 
-struct sk_buff *raftblk_netlink_reply_new(struct genl_info *info, size_t size, u8 cmd,
-					  void **hdr)
+/* A reply that is begun, NULL for lack of memory. */
+static struct sk_buff *reply_new(struct genl_info *info, size_t size, u8 cmd, void **hdr)
 {
 	struct sk_buff *skb = genlmsg_new(size, GFP_KERNEL);
 
@@ -67,7 +68,8 @@ struct sk_buff *raftblk_netlink_reply_new(struct genl_info *info, size_t size, u
 	return skb;
 }
 
-int raftblk_netlink_reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err)
+/* Its end, filled with @err: consumes it. */
+static int reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err)
 {
 	if (err) {
 		nlmsg_free(skb);
@@ -214,34 +216,31 @@ void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pend
 
 /* Up and down */
 
-int raftblk_nl_up_doit(struct sk_buff *req, struct genl_info *info)
+static int run_up(struct genl_info *info, struct sk_buff *reply)
 {
 	struct raftblk_volume *vol;
-	struct sk_buff *skb;
-	void *hdr;
 	int err;
 
 	if (GENL_REQ_ATTR_CHECK(info, RAFTBLK_A_VOLUME_PATH)) {
 		GENL_SET_ERR_MSG(info, "which device? its path is missing");
 		return -EINVAL;
 	}
-	/* Before the volume is there: afterwards a failure would be a lie. */
-	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_UP, &hdr);
-	if (!skb)
-		return -ENOMEM;
 	err = raftblk_volume_up(nla_data(info->attrs[RAFTBLK_A_VOLUME_PATH]), info->extack, &vol);
-	if (err) {
-		nlmsg_free(skb);
+	if (err)
 		return err;
-	}
 	event_simple(vol, RAFTBLK_EVENT_KIND_UP);
-	err = nla_put_string(skb, RAFTBLK_A_VOLUME_NAME, vol->super.name) ?:
-	      nla_put_u32(skb, RAFTBLK_A_VOLUME_MINOR, vol->minor);
+	err = nla_put_string(reply, RAFTBLK_A_VOLUME_NAME, vol->super.name) ?:
+	      nla_put_u32(reply, RAFTBLK_A_VOLUME_MINOR, vol->minor);
 	raftblk_volume_put(vol);
-	return raftblk_netlink_reply_send(skb, hdr, info, err);
+	return err;
 }
 
-int raftblk_nl_down_doit(struct sk_buff *req, struct genl_info *info)
+int raftblk_nl_up_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return raftblk_netlink_wait(skb, cb, RAFTBLK_CMD_UP, run_up);
+}
+
+static int run_down(struct genl_info *info, struct sk_buff *reply)
 {
 	bool force = nla_get_flag(info->attrs[RAFTBLK_A_VOLUME_FORCE]);
 	struct raftblk_volume *vol = raftblk_netlink_volume(info);
@@ -254,6 +253,11 @@ int raftblk_nl_down_doit(struct sk_buff *req, struct genl_info *info)
 		event_simple(vol, RAFTBLK_EVENT_KIND_DOWN);
 	raftblk_volume_put(vol);
 	return err;
+}
+
+int raftblk_nl_down_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return raftblk_netlink_wait(skb, cb, RAFTBLK_CMD_DOWN, run_down);
 }
 
 /* State */
@@ -286,10 +290,9 @@ int raftblk_nl_get_doit(struct sk_buff *req, struct genl_info *info)
 
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
-	skb = raftblk_netlink_reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_GET, &hdr);
+	skb = reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_GET, &hdr);
 	if (skb)
-		err = raftblk_netlink_reply_send(skb, hdr, info,
-						 refuse_going(info, put_state(vol, skb)));
+		err = reply_send(skb, hdr, info, refuse_going(info, put_state(vol, skb)));
 	else
 		err = -ENOMEM;
 	raftblk_volume_put(vol);
@@ -355,12 +358,12 @@ int raftblk_nl_token_doit(struct sk_buff *req, struct genl_info *info)
 	if (IS_ERR(vol))
 		return PTR_ERR(vol);
 	s = &vol->super;
-	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_TOKEN, &hdr);
+	skb = reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_TOKEN, &hdr);
 	if (skb) {
 		err = nla_put_string(skb, RAFTBLK_A_VOLUME_NAME, s->name) ?:
 		      nla_put(skb, RAFTBLK_A_VOLUME_UUID, sizeof(s->uuid), s->uuid) ?:
 		      nla_put(skb, RAFTBLK_A_VOLUME_KEY, sizeof(s->key), s->key);
-		err = raftblk_netlink_reply_send(skb, hdr, info, err);
+		err = reply_send(skb, hdr, info, err);
 	}
 	raftblk_volume_put(vol);
 	return err;
@@ -617,44 +620,38 @@ static int join_check(const struct raftblk_join *join, struct raftblk_config *co
 	return 0;
 }
 
-static int join_and_reply(struct genl_info *info, struct raftblk_join *join,
-			  struct raftblk_config *config)
+static int join(struct genl_info *info, struct raftblk_join *join,
+		struct raftblk_config *config)
 {
-	struct sk_buff *skb;
-	void *hdr;
-	int err;
+	int err = join_request(info, join);
 
-	err = join_request(info, join);
 	if (err)
 		return err;
-	/* Before the cluster is asked: it would count a member that never heard of it. */
-	skb = raftblk_netlink_reply_new(info, RAFTBLK_NETLINK_STATE_MAX, RAFTBLK_CMD_JOIN, &hdr);
-	if (!skb)
-		return -ENOMEM;
 	err = raftblk_net_join(join, info->extack);
 	if (!err) {
 		err = join_check(join, config);
 		if (err)
 			GENL_SET_ERR_MSG(info, "the leader's answer makes no sense");
 	}
-	/* For -EINTR netlink would send no answer at all. */
-	if (err == -EINTR)
-		err = -ECANCELED;
-	return raftblk_netlink_reply_send(skb, hdr, info,
-					  err ?: join_put(skb, &join->resp, config));
+	return err;
 }
 
-int raftblk_nl_join_doit(struct sk_buff *req, struct genl_info *info)
+static int run_join(struct genl_info *info, struct sk_buff *reply)
 {
-	struct raftblk_join *join = kzalloc(sizeof(*join), GFP_KERNEL);
+	struct raftblk_join *j = kzalloc(sizeof(*j), GFP_KERNEL);
 	struct raftblk_config *config = kzalloc(sizeof(*config), GFP_KERNEL);
 	int err = -ENOMEM;
 
-	if (join && config)
-		err = join_and_reply(info, join, config);
+	if (j && config)
+		err = join(info, j, config) ?: join_put(reply, &j->resp, config);
 	kfree(config);
-	kfree_sensitive(join);
+	kfree_sensitive(j);
 	return err;
+}
+
+int raftblk_nl_join_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return raftblk_netlink_wait(skb, cb, RAFTBLK_CMD_JOIN, run_join);
 }
 
 /* Life */
@@ -673,7 +670,7 @@ void raftblk_netlink_exit(void)
 	WRITE_ONCE(registered, false);
 	/* Who saw it true is done with sending. */
 	synchronize_rcu();
-	/* Waits for commands that run. */
+	/* Waits for commands that run; a dump holds the module, so there is none. */
 	genl_unregister_family(&raftblk_nl_family);
 }
 

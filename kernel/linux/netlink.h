@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct genl_info;
+struct netlink_callback;
 struct raftblk_addr;
 struct raftblk_member;
 struct raftblk_pending_event;
@@ -24,16 +25,21 @@ void raftblk_netlink_exit(void);
  */
 void raftblk_netlink_event(struct raftblk_volume *vol, const struct raftblk_pending_event *ev);
 
-/* A reply that is begun, NULL for lack of memory; and its end, filled with @err: consumes it. */
-struct sk_buff *raftblk_netlink_reply_new(struct genl_info *info, size_t size, u8 cmd,
-					  void **hdr);
-int raftblk_netlink_reply_send(struct sk_buff *skb, void *hdr, struct genl_info *info, int err);
-
 /* The volume a request names, with a reference; an ERR_PTR with extack set. */
 struct raftblk_volume *raftblk_netlink_volume(struct genl_info *info);
 
 /* The address in attribute @attr, which is there.  0 or -EINVAL with extack set. */
 int raftblk_netlink_address(struct genl_info *info, int attr, struct raftblk_addr *addr);
+
+/* netlink_wait.c */
+
+/**
+ * raftblk_netlink_wait() - the dumpit of a command that waits
+ * @run: does it, once, with nothing of the system locked.  The answer's attributes go into
+ *	@reply.  0, or -errno with extack set; then there is no answer.
+ */
+int raftblk_netlink_wait(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd,
+			 int (*run)(struct genl_info *info, struct sk_buff *reply));
 
 /* netlink_state.c */
 

@@ -75,7 +75,7 @@ static const struct nla_policy raftblk_resize_nl_policy[RAFTBLK_A_VOLUME_ASSUME_
 };
 
 /* RAFTBLK_CMD_JOIN */
-static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_WITNESS + 1] = {
+static const struct nla_policy raftblk_join_dump_nl_policy[RAFTBLK_A_JOIN_WITNESS + 1] = {
 	[RAFTBLK_A_JOIN_REMOTE] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 	[RAFTBLK_A_JOIN_LOCAL] = NLA_POLICY_NESTED(raftblk_address_nl_policy),
 	[RAFTBLK_A_JOIN_UUID] = NLA_POLICY_EXACT_LEN(16),
@@ -90,14 +90,14 @@ static const struct nla_policy raftblk_join_do_nl_policy[RAFTBLK_A_JOIN_WITNESS 
 static const struct genl_ops raftblk_nl_ops[] = {
 	{
 		.cmd		= RAFTBLK_CMD_UP,
-		.doit		= raftblk_nl_up_doit,
+		.dumpit		= raftblk_nl_up_dumpit,
 		.policy		= raftblk_up_nl_policy,
 		.maxattr	= RAFTBLK_A_VOLUME_PATH,
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{
 		.cmd		= RAFTBLK_CMD_DOWN,
-		.doit		= raftblk_nl_down_doit,
+		.dumpit		= raftblk_nl_down_dumpit,
 		.policy		= raftblk_down_nl_policy,
 		.maxattr	= RAFTBLK_A_VOLUME_FORCE,
 		.flags		= GENL_ADMIN_PERM,
@@ -119,7 +119,7 @@ static const struct genl_ops raftblk_nl_ops[] = {
 	},
 	{
 		.cmd		= RAFTBLK_CMD_TRANSFER,
-		.doit		= raftblk_nl_transfer_doit,
+		.dumpit		= raftblk_nl_transfer_dumpit,
 		.policy		= raftblk_transfer_nl_policy,
 		.maxattr	= RAFTBLK_A_VOLUME_TO,
 		.flags		= GENL_ADMIN_PERM,
@@ -140,22 +140,22 @@ static const struct genl_ops raftblk_nl_ops[] = {
 	},
 	{
 		.cmd		= RAFTBLK_CMD_MEMBER,
-		.doit		= raftblk_nl_member_doit,
+		.dumpit		= raftblk_nl_member_dumpit,
 		.policy		= raftblk_member_nl_policy,
 		.maxattr	= RAFTBLK_A_VOLUME_ADDRESS,
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{
 		.cmd		= RAFTBLK_CMD_RESIZE,
-		.doit		= raftblk_nl_resize_doit,
+		.dumpit		= raftblk_nl_resize_dumpit,
 		.policy		= raftblk_resize_nl_policy,
 		.maxattr	= RAFTBLK_A_VOLUME_ASSUME_ZERO,
 		.flags		= GENL_ADMIN_PERM,
 	},
 	{
 		.cmd		= RAFTBLK_CMD_JOIN,
-		.doit		= raftblk_nl_join_doit,
-		.policy		= raftblk_join_do_nl_policy,
+		.dumpit		= raftblk_nl_join_dumpit,
+		.policy		= raftblk_join_dump_nl_policy,
 		.maxattr	= RAFTBLK_A_JOIN_WITNESS,
 		.flags		= GENL_ADMIN_PERM,
 	},
@@ -166,11 +166,12 @@ static const struct genl_multicast_group raftblk_nl_mcgrps[] = {
 };
 
 /*
- * parallel_ops: coming up waits for the disk and joining for the network.  Under
- * the mutex of generic netlink every user of it in the system would wait along.  What
- * stays locked, for readers, is the list of families: who adds or takes away one, and
- * then everybody behind, waits for the longest of these commands, which is why each has
- * a bound.
+ * parallel_ops: under the mutex of generic netlink every user of it in the system would
+ * wait for each command here.  What stays locked, for readers, during a doit is the list
+ * of families: who adds or takes away one, and then everybody behind, waits for the
+ * longest of them.  So they ask no more than the worker.  (That may itself be waiting,
+ * for a lower device that takes no more I/O.)  What waits for a disk or for other
+ * machines is a dump, see raftblk_netlink_wait().
  */
 struct genl_family raftblk_nl_family __ro_after_init = {
 	.name		= RAFTBLK_FAMILY_NAME,

@@ -8,18 +8,18 @@
 
 #include "../uapi/raftblk.h"
 
-int raftblk_nl_up_doit(struct sk_buff *skb, struct genl_info *info);
-int raftblk_nl_down_doit(struct sk_buff *skb, struct genl_info *info);
+int raftblk_nl_up_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int raftblk_nl_down_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int raftblk_nl_get_doit(struct sk_buff *skb, struct genl_info *info);
 int raftblk_nl_get_start(struct netlink_callback *cb);
 int raftblk_nl_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int raftblk_nl_token_doit(struct sk_buff *skb, struct genl_info *info);
-int raftblk_nl_transfer_doit(struct sk_buff *skb, struct genl_info *info);
+int raftblk_nl_transfer_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int raftblk_nl_set_doit(struct sk_buff *skb, struct genl_info *info);
 int raftblk_nl_verify_doit(struct sk_buff *skb, struct genl_info *info);
-int raftblk_nl_member_doit(struct sk_buff *skb, struct genl_info *info);
-int raftblk_nl_resize_doit(struct sk_buff *skb, struct genl_info *info);
-int raftblk_nl_join_doit(struct sk_buff *skb, struct genl_info *info);
+int raftblk_nl_member_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int raftblk_nl_resize_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int raftblk_nl_join_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 enum {
 	RAFTBLK_NLGRP_EVENTS,

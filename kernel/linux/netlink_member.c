@@ -87,11 +87,10 @@ static int change(struct genl_info *info, struct raftblk_change *c,
 	raftblk_volume_put(vol);
 	if (err && !told && !c->who)
 		raftblk_extack(info->extack, why(err));
-	/* For -EINTR netlink would send no answer at all. */
-	return err == -EINTR ? -ECANCELED : err;
+	return err;
 }
 
-int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
+static int run_transfer(struct genl_info *info, struct sk_buff *reply)
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_TRANSFER };
 
@@ -101,6 +100,11 @@ int raftblk_nl_transfer_doit(struct sk_buff *req, struct genl_info *info)
 	}
 	c.to = nla_get_u32(info->attrs[RAFTBLK_A_VOLUME_TO]);
 	return change(info, &c, transfer_refusal);
+}
+
+int raftblk_nl_transfer_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return raftblk_netlink_wait(skb, cb, RAFTBLK_CMD_TRANSFER, run_transfer);
 }
 
 /* What is to be set: one thing at least. */
@@ -140,12 +144,17 @@ static int member_request(struct genl_info *info, struct raftblk_change *c)
 	return 0;
 }
 
-int raftblk_nl_member_doit(struct sk_buff *req, struct genl_info *info)
+static int run_member(struct genl_info *info, struct sk_buff *reply)
 {
 	struct raftblk_change c = {};
 	int err = member_request(info, &c);
 
 	return err ?: change(info, &c, member_refusal);
+}
+
+int raftblk_nl_member_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return raftblk_netlink_wait(skb, cb, RAFTBLK_CMD_MEMBER, run_member);
 }
 
 /* Size */
@@ -202,22 +211,18 @@ static int resize_reply(struct sk_buff *skb, const struct raftblk_change *c, int
 				 RAFTBLK_A_VOLUME_PAD);
 }
 
-int raftblk_nl_resize_doit(struct sk_buff *req, struct genl_info *info)
+static int run_resize(struct genl_info *info, struct sk_buff *reply)
 {
 	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_RESIZE };
-	struct sk_buff *skb;
-	void *hdr;
-	int err;
+	int err = resize_request(info, &c);
 
-	err = resize_request(info, &c);
 	if (err)
 		return err;
-	/* Before it is done: afterwards a failure would be a lie. */
-	skb = raftblk_netlink_reply_new(info, GENLMSG_DEFAULT_SIZE, RAFTBLK_CMD_RESIZE, &hdr);
-	if (!skb)
-		return -ENOMEM;
 	err = change(info, &c, resize_refusal);
-	if (!err || c.who)
-		err = resize_reply(skb, &c, err);
-	return raftblk_netlink_reply_send(skb, hdr, info, err);
+	return err && !c.who ? err : resize_reply(reply, &c, err);
+}
+
+int raftblk_nl_resize_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return raftblk_netlink_wait(skb, cb, RAFTBLK_CMD_RESIZE, run_resize);
 }

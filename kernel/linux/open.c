@@ -255,9 +255,28 @@ void raftblk_blk_changed(struct raftblk_volume *vol)
 		raftblk_disk_scan(vol->disk);
 }
 
+static void disk_resized_work(struct work_struct *work)
+{
+	struct raftblk_disk *d = container_of(work, struct raftblk_disk, resized);
+	char *env[2] = { "RESIZE=1", NULL };
+
+	kobject_uevent_env(&disk_to_dev(d->gd)->kobj, KOBJ_CHANGE, env);
+}
+
+/*
+ * Not in the worker: sending a uevent takes a mutex under which others wait for memory, and
+ * that may be waiting for a write to this disk.
+ */
+void raftblk_disk_resized(struct raftblk_disk *d)
+{
+	if (!test_bit(RAFTBLK_VOL_DYING, &d->vol->flags))
+		raftblk_disk_queue(&d->resized);
+}
+
 void raftblk_disk_init(struct raftblk_disk *d)
 {
 	d->vol = d->gd->private_data;
 	d->close_task.fn = close_task;
+	INIT_WORK(&d->resized, disk_resized_work);
 	INIT_WORK(&d->scan, raftblk_disk_scan_work);
 }

@@ -79,6 +79,11 @@ void raftblk_disk_scan(struct raftblk_disk *d)
 		queue_work(scan_wq, &d->scan);
 }
 
+void raftblk_disk_queue(struct work_struct *work)
+{
+	queue_work(scan_wq, work);
+}
+
 bool raftblk_disk_scan_busy(struct raftblk_disk *d)
 {
 	return work_busy(&d->scan);

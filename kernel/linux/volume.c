@@ -348,6 +348,12 @@ int raftblk_volume_up(const char *path, struct netlink_ext_ack *extack,
 	if (vol && buf) {
 		mutex_lock(&vol->admin_lock);
 		err = volume_start(vol, buf, extack);
+		/*
+		 * The reference from alloc is the table's now.  The caller's has to be there
+		 * before whoever finds the volume may take it down again.
+		 */
+		if (!err)
+			raftblk_volume_get(vol);
 		mutex_unlock(&vol->admin_lock);
 	}
 	kfree_sensitive(buf);
@@ -356,7 +362,6 @@ int raftblk_volume_up(const char *path, struct netlink_ext_ack *extack,
 			raftblk_volume_put(vol);
 		return err;
 	}
-	raftblk_volume_get(vol);	/* the one from alloc is the table's */
 	*out = vol;
 	return 0;
 }
@@ -396,7 +401,7 @@ static void volume_stop(struct raftblk_volume *vol)
 	table_remove(vol);
 	raftblk_blk_put(vol);
 	raftblk_volume_put(vol);	/* the table's */
-	module_put(THIS_MODULE);	/* the caller's handler is waited for by netlink_exit() */
+	module_put(THIS_MODULE);	/* the caller is a dump, which holds it as well */
 }
 
 int raftblk_volume_down(struct raftblk_volume *vol, bool force, struct netlink_ext_ack *extack)

@@ -8,7 +8,7 @@
  * raftblk_volume_kick(), or read the copy in raftblk_volume_state().
  *
  * Lock order:
- *	genl
+ *	the netlink socket of whoever asks for a dump (netlink_wait.c)
  *	  vol->admin_lock		up and down of one volume
  *	    disk->open_mutex		the block layer's; open, release
  *	    raftblk_volumes_lock	table of volumes, generation

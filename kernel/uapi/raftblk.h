@@ -4,6 +4,13 @@
  * Control of replicated volumes.  A volume is named by its name or by the minor
  * number of its block device, never by both.  Sizes are in bytes, times in
  * milliseconds.  Every refusal says why in an extended ack.
+ *
+ * A command that waits for a disk or for other machines is a dump (NLM_F_DUMP)
+ * although it changes something: what is asked for is done while its answer is
+ * received, so that nothing of the system is locked meanwhile.  The first message
+ * has no attributes and means nothing; then comes the answer, if there is one, and
+ * the end of the dump, with the error if it failed.  Who does not receive has
+ * asked for nothing.
  */
 #ifndef _UAPI_RAFTBLK_H
 #define _UAPI_RAFTBLK_H
@@ -591,9 +598,9 @@ enum raftblk_a_event {
 /**
  * enum raftblk_cmd - Commands.
  * @RAFTBLK_CMD_UP: Bring up the member whose lower device this is. In: path. Out: name,
- *	minor. Needs CAP_NET_ADMIN.
+ *	minor. Only as a dump: it may wait. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_DOWN: Take a volume down; its lower device is free afterwards. In: name,
- *	minor, force. Needs CAP_NET_ADMIN.
+ *	minor, force. Only as a dump: it may wait. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_GET: State of one volume, or of all; never the key. In: name, minor. Out:
  *	name, minor, uuid, path, size, block-size, node-id, role, term, leader, owner,
  *	owner-token, openers, fenced, quorum, commit, applied, first, last, durable, checkpoint,
@@ -603,7 +610,8 @@ enum raftblk_a_event {
  * @RAFTBLK_CMD_TOKEN: What a machine needs to be let in. In: name, minor. Out: name, uuid,
  *	key. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_TRANSFER: Hand leadership to another voter; answered when the other leads.
- *	Any member can be asked. In: name, minor, to. Needs CAP_NET_ADMIN.
+ *	Any member can be asked. In: name, minor, to. Only as a dump: it may wait. Needs
+ *	CAP_NET_ADMIN.
  * @RAFTBLK_CMD_SET: Tune a volume, on this member and until it is taken down. In: name,
  *	minor, io-timeout, quorum-reads, rate-min, rate-max. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_VERIFY: Begin to compare the data of all members, or stop that; on the
@@ -611,16 +619,18 @@ enum raftblk_a_event {
  *	Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_MEMBER: Change the membership; answered when the change is committed and
  *	over. Any member can be asked; one that does not lead asks the leader. In: name, minor,
- *	member-change, to, part, address. Needs CAP_NET_ADMIN.
+ *	member-change, to, part, address. Only as a dump: it may wait. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_RESIZE: Make the volume larger, when every member has made room for it;
  *	answered when it is. Otherwise the answer says which member keeps it from growing. Any
  *	member can be asked; one that does not lead asks the leader. In: name, minor, size,
- *	assume-zero. Out: size, resize-error, resize-member, resize-room. Needs CAP_NET_ADMIN.
+ *	assume-zero. Out: size, resize-error, resize-member, resize-room. Only as a dump: it may
+ *	wait. Needs CAP_NET_ADMIN.
  * @RAFTBLK_CMD_JOIN: Ask the cluster to take this machine in, as a learner that becomes a
  *	voter or a witness by itself, or stays one. Nothing is written here: the caller formats
  *	the disk with what the answer says and brings it up. In: remote, local, uuid, key,
  *	incarnation, learner, replaces, look, witness. Out: name, uuid, node-id, block-size,
- *	size, log-size, extent-size, next-id, member. Needs CAP_NET_ADMIN.
+ *	size, log-size, extent-size, next-id, member. Only as a dump: it may wait. Needs
+ *	CAP_NET_ADMIN.
  * @RAFTBLK_CMD_EVENT: Something happened to a volume. To group events: type, name, minor,
  *	node-id, role, term, token, index, error, offset, bytes, differ, mended, size.
  */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Rotten superblocks, slots and log records: mended, or refused with a sentence.
-# klog: ^raftblk: /dev/vda: superblock (A does not read well, restored from B|B does not read well, restored from A)$
+# klog: ^raftblk: /dev/vda: superblock (A does not read well, rewritten from B|B does not read well, rewritten from A)$
 # klog: ^raftblk0 \(vol\): (flush on /dev/vda failed|the member has stopped): error 5$
 # klog: ^raftblk0 \(vol\): the log is damaged at entry \d+: .*; does not stand for election before it has been fetched again$
 . ./lib.sh

@@ -11,6 +11,7 @@
  * Exit code: 0 it is let in, 1 not.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <stdio.h>
@@ -49,6 +50,18 @@ static int on_message(const struct nlmsghdr *nlh, void *arg)
 	return mnl_attr_parse(nlh, sizeof(struct genlmsghdr), on_attr, NULL);
 }
 
+/* The end of a dump and an acknowledgement both begin with how it went. */
+static int on_end(const struct nlmsghdr *nlh, void *arg)
+{
+	const int *err = mnl_nlmsg_get_payload(nlh);
+
+	(void)arg;
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*err) || !*err)
+		return MNL_CB_STOP;
+	errno = -*err;
+	return MNL_CB_ERROR;
+}
+
 static struct nlmsghdr *request(char *at, uint16_t family, uint8_t cmd)
 {
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(at);
@@ -62,9 +75,13 @@ static struct nlmsghdr *request(char *at, uint16_t family, uint8_t cmd)
 	return nlh;
 }
 
-/* Send, and take the answer up to the acknowledgement. */
+/* Send, and take the answer up to its end. */
 static void call(const char *what, struct nlmsghdr *nlh)
 {
+	static mnl_cb_t control[NLMSG_MIN_TYPE] = {
+		[NLMSG_DONE] = on_end,
+		[NLMSG_ERROR] = on_end,
+	};
 	static char buf[BUF];
 	size_t used = 0;
 	ssize_t n;
@@ -77,7 +94,8 @@ static void call(const char *what, struct nlmsghdr *nlh)
 		n = mnl_socket_recvfrom(sock, buf + used, BUF - used);
 		if (n < 0)
 			die(what);
-		ret = mnl_cb_run(buf + used, n, 0, mnl_socket_get_portid(sock), on_message, NULL);
+		ret = mnl_cb_run2(buf + used, n, 0, mnl_socket_get_portid(sock), on_message, NULL,
+				  control, NLMSG_MIN_TYPE);
 		if (ret < 0)
 			die(what);
 		used += n;
@@ -134,6 +152,7 @@ int main(int argc, char **argv)
 		die("random bytes");
 
 	nlh = request(to, family, RAFTBLK_CMD_JOIN);
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;	/* it waits */
 	put_address(nlh, RAFTBLK_A_JOIN_REMOTE, "127.0.0.1");
 	put_address(nlh, RAFTBLK_A_JOIN_LOCAL, argv[2]);
 	mnl_attr_put(nlh, RAFTBLK_A_JOIN_UUID, sizeof(uuid), uuid);

@@ -3,7 +3,7 @@
 # A volume grows while it is in use, with the device below it.
 # klog: ^device-mapper: core: CONFIG_IMA
 # klog: ^raftblk0 \(vol\): no room can be made for a larger volume: error 5$
-# klog: ^raftblk: /dev/mapper/low: superblock B does not read well, restored from A$
+# klog: ^raftblk: /dev/mapper/low: superblock B is of the size before the volume grew, rewritten from A$
 . ./lib.sh
 
 MIB=$((1 << 20))
@@ -32,9 +32,12 @@ fails "no multiple of the block size" "no multiple" raftblk resize vol $((9 * MI
 fails "another volume" "no such volume" raftblk resize other 10M
 is "the size is as it was" "$(size)" $((8 * MIB))
 fails "behind the end" "" put $TMP/data $((8 * MIB)) 0 $MIB fd:8
+seq=$(cat /sys/kernel/uevent_seqnum)
 check "within the device, while it is open" raftblk resize vol 12M
 is "the size" "$(size)" $((12 * MIB))
 is "says status" "$(status vol size)" $((12 * MIB))
+told_of() { [ "$(cat /sys/kernel/uevent_seqnum)" -gt "$1" ]; }
+soon "udev is told" told_of "$seq"
 soon "an event says so" grep -q '"resized".*"size": *12582912' $TMP/events
 check "what was there" same $TMP/data $((7 * MIB)) 0 $MIB fd:8
 check "what is new is zeros" io zeros fd:8 $((8 * MIB)) $((4 * MIB))
@@ -63,6 +66,8 @@ must raftblk down vol
 must dd if=$TMP/super_b of=/dev/vda bs=4096 seek=1 oflag=direct
 up /dev/mapper/low vol
 is "one copy of the superblock is enough" "$(size)" $((20 * MIB))
+super() { dd if=/dev/vda bs=4096 skip="$1" count=1 iflag=direct status=none | md5sum; }
+is "the other is written anew from it" "$(super 1)" "$(super 0)"
 check "to grow again" raftblk resize vol 21M
 check "zeros are written unless told otherwise" zeros $((20 * MIB)) $MIB
 must dd if=$TMP/noise of=/dev/vda bs=1M seek=27 count=2 oflag=direct

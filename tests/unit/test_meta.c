@@ -128,6 +128,33 @@ TEST(super_refused, "super: every field is checked against the others")
 #undef REFUSED
 }
 
+TEST(super_room, "super: a data area grows up to what lies behind it")
+{
+	struct raftblk_super s = super();
+	const u64 end = s.data_start + s.data_sectors;
+
+	/* The map lies before the log, with room for 125 blocks: far more than there is device. */
+	CHECK_EQ(raftblk_super_room(&s, end), s.data_sectors);
+	CHECK_EQ(raftblk_super_room(&s, end - 1), s.data_sectors);
+	CHECK_EQ(raftblk_super_room(&s, end + 7), s.data_sectors);
+	CHECK_EQ(raftblk_super_room(&s, end + 8), s.data_sectors + 8);
+	/* The log is behind the map: the map must not grow into it. */
+	s.extent_sectors = 64;
+	CHECK_EQ(raftblk_super_room(&s, 1ULL << 40), 125 * 504 * 64ULL);
+	s.vmap_start = 0;
+	CHECK_EQ(raftblk_super_room(&s, 1ULL << 40), (1ULL << 40) - s.data_start);
+
+	/* The log is behind the data. */
+	s = super();
+	s.vmap_start = 48;
+	s.data_start = 2048;
+	s.ring_start = 2048 + s.data_sectors + 4096;
+	CHECK_EQ(raftblk_super_room(&s, 1ULL << 40), s.data_sectors + 4096);
+	/* And the map: it cannot. */
+	s.vmap_start = s.ring_start + s.ring_sectors;
+	CHECK_EQ(raftblk_super_room(&s, 1ULL << 40), s.data_sectors);
+}
+
 TEST(super_foreign, "super: foreign, rotten and future ones are told apart")
 {
 	struct raftblk_super s = super(), back;

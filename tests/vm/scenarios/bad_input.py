@@ -92,7 +92,7 @@ def rotten(n1):
     n1.raftblk('create', 'vol1', SPARE, '--addr', f'{n1.address}:7000')
     n1.raftblk('down', 'vol1')
     n1.run(f'dd if=/dev/urandom of={SPARE} bs=512 count=1 conv=notrunc 2>/dev/null')
-    n1.lab.allow(r'^raftblk: /dev/vdb: superblock A does not read well, restored from B$')
+    n1.lab.allow(r'^raftblk: /dev/vdb: superblock A does not read well, rewritten from B$')
     n1.raftblk('up', SPARE)
     n1.raftblk('down', 'vol1')
     n1.run(f'dd if=/dev/urandom of={SPARE} bs=512 seek=1 count=1 conv=notrunc 2>/dev/null')
