@@ -86,16 +86,23 @@ def compare_data_areas(lab, members=None):
     return problems
 
 
-def _not_comparable(about):
-    """Why the version map of a member says too much, or nothing; '' if it can be compared."""
+def _newest(about):
+    """The checkpoint that counts."""
+    return max((c for c in about['checkpoints'] if c), key=lambda c: c['generation'])
+
+
+def _not_comparable(about, applied):
+    """Why the version map is not that of entry @applied; '' if it is and can be compared."""
     table = about.get('version_map')
-    newest = max((c for c in about['checkpoints'] if c), key=lambda c: c['generation'])
+    newest = _newest(about)
     if not table:
         return 'has none'
     if table['vague_extents'] or not newest['vmap']:
         return f'{table["vague_extents"]} extents are not known'
     if 'catchup' in newest:
         return 'was catching up'
+    if newest['applied_index'] != applied:
+        return f'its checkpoint is of entry {newest["applied_index"]}, not of {applied}'
     return ''
 
 
@@ -113,9 +120,10 @@ def compare_maps(lab, members=None):
     """
     nodes = [lab.node(n) for n in members] if members else list(lab)
     left_out, maps = [], []
-    for node in nodes:
-        about = dump(node.disk_path, '--map')
-        why = _not_comparable(about)
+    found = [dump(node.disk_path, '--map') for node in nodes]
+    applied = max(_newest(about)['applied_index'] for about in found)
+    for node, about in zip(nodes, found):
+        why = _not_comparable(about, applied)
         if why:
             left_out.append(f'{node.name}: {why}')
         else:

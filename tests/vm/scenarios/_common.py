@@ -75,6 +75,8 @@ def caught_up(lab, timeout=120, members=None):
 def finish(lab, members=None):
     """All members (or those) level; take everything down; their data must be the same."""
     caught_up(lab, members=members)
+    if os.environ.get('MAPS'):
+        pause(2)        # they are as of the checkpoint, which comes when it has been quiet
     lab.unload_all()
     for node in lab:
         leaks = node.check_kmemleak()
