@@ -63,7 +63,7 @@ test-sim: deps			## the simulator; SEEDS=N or SEED=n
 	@$(SUBMAKE) -C tests/sim O=$(BUILD) run SEEDS=$(SEEDS) SEED=$(SEED)
 
 test-planted: deps		## plants faults in the core; the simulator must find each
-	@$(SUBMAKE) -C tests/sim O=$(BUILD) planted
+	@ORACLE=1 $(SUBMAKE) -C tests/sim O=$(BUILD) planted
 
 test-tool: all			## the command-line tool, without the module
 	@tests/tool/run

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Each planted fault has to be found: by the checks, and what damages data also
-# by the oracle alone, for which a third of the seeds has to do.
+# Each planted fault has to be found by the checks.  With ORACLE=1 it is also said which
+# of them the oracle finds alone, in a third of the seeds; that takes most of the time.
 # usage: planted.sh BUILD-DIR SEEDS JOBS FAULT...
 dir=$1 seeds=$2 jobs=$3
 shift 3
@@ -27,6 +27,7 @@ for fault; do
 		failed=$((failed + 1))
 	fi
 	echo "$out" | grep '^# seed' | sed 's/^/  /'
+	[ -n "${ORACLE:-}" ] || continue
 	if out=$("$dir/$fault/raftblk-sim" --seeds $((seeds / 3)) -j "$jobs" --expect-bad --blackbox); then
 		echo "$out" | grep '^# seed' | sed 's/^# /  # by the oracle alone: /'
 	else
