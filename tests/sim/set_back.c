@@ -49,6 +49,27 @@ static bool others_have(const struct node *n)
 	return false;
 }
 
+/*
+ * A leader counts its own disk as well, and says in its heartbeats how far.  What came after
+ * the last of them nobody else knows of: that much may be lost unnoticed (see design.md).
+ */
+static bool others_were_told(const struct node *n)
+{
+	const struct raft *r = &n->rep.raft;
+	const struct node *m;
+
+	if (r->led_term != r->term)
+		return true;
+	for_each_node(m) {
+		int slot = m == n ? -1 : raftblk_config_find(&m->rep.raft.config, n->id);
+		const struct raftblk_promise *pr = &m->rep.raft.peer[max(slot, 0)].promise;
+
+		if (slot >= 0 && pr->ack_term == r->term && pr->index >= n->dur_last)
+			return true;
+	}
+	return false;
+}
+
 bool set_back_spares(const struct node *n)
 {
 	const struct node *m;
@@ -93,7 +114,7 @@ static void set_back(struct event *ev)
 
 	kept.pending = false;
 	if (sim.healing || !n->up || n->stopping || n->paused || !others_know(n) ||
-	    !others_have(n))
+	    !others_have(n) || !others_were_told(n))
 		return;
 	COUNT(set_backs);
 	node_power_cut(n);
