@@ -80,6 +80,17 @@ static void list(const __le64 *chunk, u32 nr)
 				   .body_bytes = nr * 8 }, 3);
 }
 
+/* It catches up from 3 as of 50, and only the first chunk has changed. */
+static void lists_first_chunk(void)
+{
+	const __le64 chunk = 0;
+
+	follow(3);
+	behind();
+	boundary(50);
+	list(&chunk, 1);
+}
+
 static void data_from(u32 from, u64 chunk, u64 tag, u8 fill)
 {
 	struct raftblk_wire_data d = { .version = cpu_to_le64(tag), .differ = cpu_to_le64(1) };
@@ -275,12 +286,7 @@ REPLICA_TEST(catchup_down, "a source that cannot be asked is changed")
 
 REPLICA_TEST(catchup_tag, "content older than what was applied is asked for again")
 {
-	const __le64 chunk = 0;
-
-	follow(3);
-	behind();
-	boundary(50);
-	list(&chunk, 1);
+	lists_first_chunk();
 	check(sent(RAFTBLK_MSG_FETCH).chunk == 0 && sent(RAFTBLK_MSG_FETCH).body_bytes);
 	entry_51(51);
 	check(W1->rep.applied == 51);
@@ -304,12 +310,7 @@ REPLICA_TEST(catchup_tag, "content older than what was applied is asked for agai
 
 REPLICA_TEST(catchup_excludes, "an apply waits while content is written, and the other way round")
 {
-	const __le64 chunk = 0;
-
-	follow(3);
-	behind();
-	boundary(50);
-	list(&chunk, 1);
+	lists_first_chunk();
 	W1->hold = BIT_ACT(CHUNK_WRITE) | BIT_ACT(APPLY);
 	data(0, 60, 0x77);
 	check(W1->nr_held == 1);
@@ -321,15 +322,11 @@ REPLICA_TEST(catchup_excludes, "an apply waits while content is written, and the
 
 REPLICA_TEST(catchup_malformed, "content that does not fit the chunk is not taken")
 {
-	const __le64 chunk = 0;
 	struct raftblk_wire_data d = { .version = cpu_to_le64(50), .differ = cpu_to_le64(1ULL << 8) };
 	struct raftblk_msg m = { .type = RAFTBLK_MSG_DATA, .index = 50, .body = &d,
 				 .body_bytes = sizeof(d), .bytes = 4096 };
 
-	follow(3);
-	behind();
-	boundary(50);
-	list(&chunk, 1);
+	lists_first_chunk();
 	m.ctx = sent(RAFTBLK_MSG_FETCH).ctx;
 	m.payload = world_payload(4096, 1);
 	tell(m, 3);		/* a block behind the end of the chunk */
@@ -397,6 +394,13 @@ REPLICA_TEST(catchup_whole, "a member that was away for more than the log gets a
 	check(W3->rep.catchup.done <= 4);	/* of 32 chunks only those that changed */
 }
 
+/* Up to @index all is of term 1 and committed. */
+static void append_after(u64 index, struct raftblk_entry *e)
+{
+	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = index, .log_term = 1,
+				   .nr = 1, .ent = e, .commit = index }, 2);
+}
+
 static u32 served(void)
 {
 	return W1->count[RAFTBLK_ACT_CHUNK_SERVE];
@@ -442,8 +446,7 @@ REPLICA_TEST(pace_debt, "what was read while nobody else wanted the disk is not 
 	ask(8);
 	check(served() == 8);
 	W1->hold = BIT_ACT(LOG_WRITE);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
-				   .ent = &e, .commit = 3 }, 2);
+	append_after(3, &e);
 	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_FETCH, .ctx = 200, .chunk = 9,
 				   .index = 1 }, 3);
 	check(served() == 8);
@@ -468,8 +471,7 @@ REPLICA_TEST(pace_yields, "chunks wait for users' I/O, but not for longer than r
 	follow(3);
 	raftblk_replica_set_rates(&W1->rep, now, 64 << 10, 0);
 	W1->hold = BIT_ACT(LOG_WRITE);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
-				   .ent = &e, .commit = 3 }, 2);
+	append_after(3, &e);
 	ask(4);
 	check(served() == 1);
 	pass(380);
@@ -494,9 +496,7 @@ REPLICA_TEST(pace_gaps, "nor are they read in the gaps that users leave between 
 	follow(3);
 	raftblk_replica_set_rates(&W1->rep, now, 64 << 10, 0);
 	for (i = 0; i < 25; i++) {	/* 250 ms with a write each 10 */
-		tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3 + i,
-					   .log_term = 1, .nr = 1, .ent = &e,
-					   .commit = 3 + i }, 2);
+		append_after(3 + i, &e);
 		if (!i)
 			ask(4);
 		pass(10);
@@ -765,12 +765,7 @@ static void forget_term(u64 index)
 
 REPLICA_TEST(commit_term_told, "what was committed in a term that a crash made forgotten is not told to one of before")
 {
-	const __le64 chunk = 0;
-
-	follow(3);
-	behind();
-	boundary(50);
-	list(&chunk, 1);
+	lists_first_chunk();
 	entry_51(50);
 	forget_term(51);
 	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_HEARTBEAT, .term = 2 }, 2);
@@ -787,12 +782,10 @@ REPLICA_TEST(commit_term_agreed, "nor is it taken for what that one has in its p
 	struct raftblk_entry e = { .op = RAFTBLK_OP_ZERO, .nsect = 1, .term = 1 };
 
 	follow(3);
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
-				   .ent = &e, .commit = 3 }, 2);
+	append_after(3, &e);
 	forget_term(4);
 	e.term = 2;
-	tell((struct raftblk_msg){ .type = RAFTBLK_MSG_APPEND, .index = 3, .log_term = 1, .nr = 1,
-				   .ent = &e, .commit = 3 }, 2);
+	append_after(3, &e);
 	check(sent(RAFTBLK_MSG_APPEND_RESP).index == 4);
 	check(raftblk_log_term(&W1->rep.log, 4) == 2);
 }
