@@ -23,6 +23,8 @@ FOLDER = os.path.join(paths.VM, 'scenarios')
 SETTINGS = {'LAB': {}, 'TIMEOUT': 300, 'MODULE': True, 'DEBUG': False,
             'STOCK': True, 'LONG': False}
 
+WHY = '# why: '         # the last line of one that failed
+
 
 class Skip(Exception):
     """The scenario cannot run here."""
@@ -66,11 +68,17 @@ class Scenario:
         except KeyboardInterrupt:
             print('# interrupted', flush=True)
             return 1
-        except Exception:       # pylint: disable=broad-exception-caught
+        except Exception as error:      # pylint: disable=broad-exception-caught
             for line in traceback.format_exc().splitlines():
                 print(f'# {line}', flush=True)
+            print(f'{WHY}{in_a_line(error)}', flush=True)
             return 1
         return 0
+
+
+def in_a_line(error):
+    """What went wrong, for a summary."""
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'[:600]
 
 
 def all_names():
