@@ -79,8 +79,11 @@ def scan(name, text, allowed):
 
 
 def cut_short(lines, number):
-    """Whether the power was cut within this line, which then says nothing."""
-    return number < len(lines) and lines[number].startswith(POWER_ON)
+    """Whether this line is not whole, and so says nothing.
+
+    The power was cut within it, or it is the last and still being printed.
+    """
+    return number == len(lines) or lines[number].startswith(POWER_ON)
 
 
 def tail(path, count=30):
