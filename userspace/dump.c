@@ -210,20 +210,27 @@ static bool dump_ckpts(const struct device *dev, const u8 *uuid, struct json_obj
 	return good;
 }
 
-/* What is wrong with each copy of the superblock, where something is. */
+/*
+ * What is wrong with each copy of the superblock, where something is.  Copies change one after
+ * the other, A first: a crash in between leaves a B that is whole and of the size before.
+ */
 static bool dump_copies(const struct device *dev, struct json_object *top)
 {
 	struct json_object *list = json_object_new_array();
+	u8 buf[2][RAFTBLK_META_BYTES];
 	struct raftblk_super s;
-	u8 buf[RAFTBLK_META_BYTES];
 	bool all = true;
 
 	for (int i = 0; i < 2; i++) {
 		const char *why = "it cannot be read";
-		int err = device_read(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf, sizeof(buf));
+		int err = device_read(dev, RAFTBLK_SUPER_SECTOR(i) * 512, buf[i], sizeof(buf[i]));
 
 		if (!err)
-			err = raftblk_super_decode(&s, buf, &why);
+			err = raftblk_super_decode(&s, buf[i], &why);
+		if (!err && i && all && memcmp(buf[0], buf[1], sizeof(buf[0]))) {
+			why = "it is not what copy A says, which is used";
+			err = -ESTALE;
+		}
 		json_object_array_add(list, json_object_new_string(err ? why : "good"));
 		all = all && !err;
 	}

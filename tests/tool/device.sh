@@ -101,6 +101,15 @@ unchanged "create over two rotten superblocks" "$DEV" 1 "superblock that is not 
 check "wipe --yes with both superblocks rotten" "$RAFTBLK" wipe "$DEV" --yes
 check "create after wipe" create
 
+# A change writes one copy after the other: the second may be whole, and from before it.
+dd if="$DEV" of="$TMP/b" bs=4096 skip=1 count=1 status=none
+create --force
+dd if="$TMP/b" of="$DEV" bs=4096 seek=1 count=1 conv=notrunc status=none
+"$RAFTBLK" dump "$DEV" > "$TMP/out" 2> "$TMP/err"
+[ $? -eq 1 ] && grep -q 'superblock A: good' "$TMP/out" &&
+	grep -q 'superblock B: it is not what copy A says' "$TMP/out"
+result $? "dump with a superblock B from before a change"
+
 # Another version, with a right checksum, is refused as such.
 python3 - "$DEV" <<'PY'
 import sys
