@@ -460,7 +460,10 @@ void raft_step_aside(struct raft *r, u64 now);
 /* True once an entry of the own term is committed: reads and changes may begin. */
 bool raft_leads(const struct raft *r);
 
-/* The lease holds at @now: no other leader can have been elected. */
+/* Before this no other leader can have been elected, as it stands at @now; 0: no lease. */
+u64 raft_lease_until(const struct raft *r, u64 now);
+
+/* The lease holds at @now. */
 bool raft_lease_valid(const struct raft *r, u64 now);
 
 /**

@@ -8,17 +8,24 @@
  * sent is safe as long as clocks do not drift apart by the difference.  Not for a leader
  * without a vote: who is the last voter asks nobody, and does not wait.
  */
-bool raft_lease_valid(const struct raft *r, u64 now)
+u64 raft_lease_until(const struct raft *r, u64 now)
 {
 	u64 value[RAFTBLK_MAX_MEMBERS];
 	u64 length = r->params.election_ns / 100 * r->params.lease_percent;
+	u64 agreed;
 	u32 i;
 
 	if (!raft_leads(r) || r->lease_lost || r->params.quorum_reads || !raft_has_vote(r))
-		return false;
+		return 0;
 	for (i = 0; i < r->config.nr; i++)
 		value[i] = raft_is_self(r, i) ? now : r->peer[i].lease_at;
-	return now < raftblk_config_agreed(&r->config, value) + length;
+	agreed = raftblk_config_agreed(&r->config, value);
+	return agreed ? agreed + length : 0;
+}
+
+bool raft_lease_valid(const struct raft *r, u64 now)
+{
+	return now < raft_lease_until(r, now);
 }
 
 u64 raft_read_begin(struct raft *r, u64 now)

@@ -353,6 +353,39 @@ struct raftblk_pending_event {
 	u64 c;
 };
 
+/**
+ * struct raftblk_read_gate - whether a read may go to the data area without asking the replica
+ * @term: in which this member leads
+ * @until: no other leader can have been elected before; 0: closed
+ * @clean: the data area is what is committed
+ *
+ * Taken from the replica by its worker (raftblk_replica_gate()) and left where readers find it.
+ * A read that begins while the gate is open sees what it has to: a write that completed before
+ * was committed here, or by a leader that there cannot be yet.  For that the gate has to be
+ * taken again before anything leaves the replica that shows a write, or the end of the lease:
+ * raftblk_action_shows().
+ */
+struct raftblk_read_gate {
+	u64 term;
+	u64 until;
+	bool clean;
+};
+
+/* May a read begin?  @now: read since the request came. */
+static inline bool raftblk_gate_is_open(const struct raftblk_read_gate *gate, u64 now)
+{
+	return gate->clean && now < gate->until;
+}
+
+/*
+ * What was read since the gate was open in @term: does it count (rule 5)?  The data area may have
+ * changed meanwhile: those writes and the read are concurrent.
+ */
+static inline bool raftblk_gate_confirms(const struct raftblk_read_gate *gate, u64 term, u64 now)
+{
+	return gate->term == term && now < gate->until;
+}
+
 #define RAFTBLK_PENDING_EVENTS	16	/* older ones of the same type are overwritten when full */
 
 /**
@@ -639,6 +672,20 @@ void raftblk_replica_applied(struct raftblk_replica *rep, u64 now, u64 index, in
 void raftblk_replica_flushed(struct raftblk_replica *rep, u64 now, int status);
 void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now,
 			       struct raftblk_req *req, int status);
+/*
+ * Can anybody outside see by it that something has changed?  Before that the gate is taken.  APPLY:
+ * nobody may wait for its write any more, as after a time-out; but while it is on its way the lower
+ * device may return what was there before or what comes after, and so first this and then that.
+ */
+static inline bool raftblk_action_shows(const struct raftblk_action *a)
+{
+	return a->type == RAFTBLK_ACT_SEND || a->type == RAFTBLK_ACT_DONE ||
+	       a->type == RAFTBLK_ACT_OPENED || a->type == RAFTBLK_ACT_CHANGED ||
+	       a->type == RAFTBLK_ACT_EVENT || a->type == RAFTBLK_ACT_APPLY;
+}
+
+/* As it stands, for reads that go past the replica. */
+void raftblk_replica_gate(const struct raftblk_replica *rep, struct raftblk_read_gate *gate);
 void raftblk_replica_vmap_written(struct raftblk_replica *rep, u64 now, int status);
 
 /* @id: of the action.  A chunk that cannot be read has unknown hashes; one that

@@ -290,6 +290,33 @@ void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now, struct raft
 		read_recheck(rep, req);
 }
 
+/* ---- past the replica ---- */
+
+/*
+ * Who catches up, compares or mends counts on knowing of each read: what it does yields to
+ * them, or takes what is read apart.
+ */
+static bool gate_is_watched(const struct raftblk_replica *rep)
+{
+	return rep->now < rep->catchup.pace_min_at || !raftblk_serve_is_idle(rep) ||
+	       !raftblk_repair_is_idle(rep) || rep->verify.state != RAFTBLK_VERIFY_OFF;
+}
+
+void raftblk_replica_gate(const struct raftblk_replica *rep, struct raftblk_read_gate *gate)
+{
+	const struct raft *r = &rep->raft;
+
+	*gate = (struct raftblk_read_gate){ .term = r->term };
+	if (raftblk_replica_halted(rep) || rep->fenced || r->removed || r->incomplete ||
+	    raftblk_replica_is_witness(rep) || raftblk_catchup_drains(rep))
+		return;
+	gate->until = raft_lease_until(r, rep->now);
+	gate->clean = gate->until && rep->applied >= r->commit && !gate_is_watched(rep);
+#ifdef RAFTBLK_PLANT_GATE_UNAPPLIED
+	gate->clean = gate->until != 0;	/* planted fault: for the simulator to find */
+#endif
+}
+
 /* ---- asking, and being asked ---- */
 
 static bool read_poll_resp(struct raftblk_replica *rep, u32 slot, struct raftblk_msg *m)

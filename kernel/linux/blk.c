@@ -18,14 +18,6 @@
 
 static int raftblk_major;
 
-/* A request's private part.  @node, @req and @io belong to the worker once it is submitted. */
-struct raftblk_blk_req {
-	struct llist_node node;
-	u32 charged;
-	struct raftblk_req req;
-	struct raftblk_io io;
-};
-
 static struct request *blk_request(struct raftblk_blk_req *br)
 {
 	return blk_mq_rq_from_pdu(br);
@@ -103,9 +95,10 @@ static blk_status_t blk_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq
 	status = blk_fill(vol, rq, br);
 	if (status == BLK_STS_OK) {
 		blk_mq_start_request(rq);
-		llist_add(&br->node, &vol->submitted);
+		if (req_op(rq) != REQ_OP_READ || !raftblk_direct_read(vol, rq))
+			llist_add(&br->node, &vol->submitted);
 	}
-	if (bd->last)
+	if (bd->last && !llist_empty(&vol->submitted))
 		raftblk_volume_kick(vol);
 	return status;
 }

@@ -6,6 +6,7 @@
 #include <linux/workqueue.h>
 
 #include "../compat/blk.h"
+#include "lower.h"
 #include "volume.h"
 
 /**
@@ -35,6 +36,24 @@ struct raftblk_disk {
 	bool table_known;
 	u32 table_crc;
 };
+
+/**
+ * struct raftblk_blk_req - a request's private part
+ * @charged: bytes of the budget
+ * @gate_term: of a read that goes past the worker; direct.c's
+ *
+ * @node, @req and @io belong to the worker once it is submitted.
+ */
+struct raftblk_blk_req {
+	struct llist_node node;
+	u32 charged;
+	u64 gate_term;
+	struct raftblk_req req;
+	struct raftblk_io io;
+};
+
+/* direct.c: true if the read is under way, and will end without the worker, or go to it late. */
+bool raftblk_direct_read(struct raftblk_volume *vol, struct request *rq);
 
 /* open.c */
 

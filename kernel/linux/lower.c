@@ -399,7 +399,8 @@ static int lower_alloc(struct raftblk_lower *lower)
 	lower->ckpt.buf = kmalloc(RAFTBLK_META_BYTES, GFP_KERNEL);
 	if (!lower->vote.buf || !lower->ckpt.buf || raftblk_chunk_alloc(lower))
 		return -ENOMEM;
-	return bioset_init(&lower->bios, BIO_RESERVE, 0, BIOSET_NEED_BVECS);
+	return bioset_init(&lower->bios, BIO_RESERVE, 0, BIOSET_NEED_BVECS) ?:
+	       bioset_init(&lower->clones, BIO_RESERVE, 0, 0);
 }
 
 /* Fine with what lower_alloc() left half done: everything else is zero. */
@@ -407,6 +408,7 @@ static void lower_free(struct raftblk_lower *lower)
 {
 	int i;
 
+	bioset_exit(&lower->clones);
 	bioset_exit(&lower->bios);
 	for (i = 0; i < RAFTBLK_LOG_WRITES; i++)
 		kfree(lower->log[i].header);

@@ -19,6 +19,7 @@
 
 #include "../core/replica.h"
 
+struct bio;
 struct netlink_ext_ack;
 struct raftblk_lower;
 struct raftblk_volume;
@@ -112,6 +113,11 @@ void raftblk_lower_repair_write(struct raftblk_volume *vol, const struct raftblk
 void raftblk_lower_grow(struct raftblk_volume *vol, u64 sectors, bool assume_zero);
 /* Tell the replica how far that is. */
 void raftblk_lower_grow_look(struct raftblk_volume *vol);
+/*
+ * A bio that reads what @rq, a read, wants; NULL: not now, or not in one bio.  Does not wait.  The
+ * caller submits it, and the operation is not counted: the request is what keeps the device.
+ */
+struct bio *raftblk_lower_clone_read(struct raftblk_volume *vol, struct request *rq);
 /* @io: part of the request's own struct; with it the read ends in raftblk_blk_read_ended() */
 void raftblk_lower_read(struct raftblk_volume *vol, struct raftblk_req *req,
 			struct request *rq, struct raftblk_io *io);

@@ -108,6 +108,7 @@ struct raftblk_meta_io {
 
 /**
  * struct raftblk_lower - the lower device of a volume
+ * @clones: of reads that go past the worker; its own are not to wait for theirs
  * @inflight: worker's count of operations
  * @fua: the device writes through on demand, or has no volatile cache
  * @chunk_reads: chunks being read for this member itself
@@ -118,6 +119,7 @@ struct raftblk_lower {
 	struct compat_bdev handle;
 	struct block_device *bdev;
 	struct bio_set bios;
+	struct bio_set clones;
 	u32 inflight;
 	bool fua;
 	bool no_write_zeroes;

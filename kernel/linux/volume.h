@@ -65,6 +65,17 @@ struct raftblk_state {
 	int fault;		/* 0, or -errno: the member has stopped */
 };
 
+/**
+ * struct raftblk_published_gate - struct raftblk_read_gate, for other processors to look at
+ *
+ * Each read looks at it, so it is in a cache line of its own and written when it changes.
+ */
+struct raftblk_published_gate {
+	atomic64_t term;
+	atomic64_t until;
+	bool clean;
+} ____cacheline_aligned_in_smp;
+
 /* Counters; the worker's, readers take what they see. */
 struct raftblk_stats {
 	u64 reads, read_bytes;
@@ -113,6 +124,8 @@ struct raftblk_stats {
  * @inbox: struct raftblk_task: calls, changes, opens, closes
  * @inbox_lock: protects @inbox and @inbox_closed; taken from any context
  * @inbox_closed: the worker has gone; nothing is accepted any more
+ * @gate: the worker's, for reads that go past it: raftblk_volume_gate()
+ * @direct_reads, @direct_read_bytes: these
  * @state, @config: copies for readers, see raftblk_volume_state()
  * @config_settled: the worker's: @config is committed
  * @parted: the worker's: this member was removed, and @net knows
@@ -148,6 +161,10 @@ struct raftblk_volume {
 	struct list_head inbox;
 	spinlock_t inbox_lock;
 	bool inbox_closed;
+
+	struct raftblk_published_gate gate;
+	atomic64_t direct_reads ____cacheline_aligned_in_smp;
+	atomic64_t direct_read_bytes;
 
 	spinlock_t state_lock;
 	struct raftblk_state state;
@@ -230,6 +247,9 @@ u32 raftblk_volume_generation(void);
 /* May free, through RCU; any context. */
 void raftblk_volume_put(struct raftblk_volume *vol);
 void raftblk_volume_get(struct raftblk_volume *vol);
+
+/* Any context. */
+void raftblk_volume_gate(struct raftblk_volume *vol, struct raftblk_read_gate *gate);
 
 /* Copies of vol->state, vol->config; either may be NULL.  Process context or softirq. */
 void raftblk_volume_state(struct raftblk_volume *vol, struct raftblk_state *state,

@@ -270,6 +270,39 @@ static void publish_state(struct raftblk_volume *vol)
 	spin_unlock_bh(&vol->state_lock);
 }
 
+/*
+ * Shut before it changes to another term, so that nobody takes the lease of one for that of
+ * the other.  The barrier in the end: who gets to know of what is shown next finds the gate as it
+ * is now.
+ */
+static void publish_gate(struct raftblk_volume *vol)
+{
+	struct raftblk_published_gate *p = &vol->gate;
+	struct raftblk_read_gate gate;
+
+	raftblk_replica_gate(&vol->replica, &gate);
+	if (atomic64_read(&p->term) != gate.term) {
+		atomic64_set(&p->until, 0);
+		smp_wmb();	/* pairs with the acquire of the term */
+		atomic64_set(&p->term, gate.term);
+	}
+	/* What was applied is in the data area before the gate says so. */
+	if (p->clean != gate.clean)
+		smp_store_release(&p->clean, gate.clean);
+	if (atomic64_read(&p->until) != gate.until)
+		atomic64_set_release(&p->until, gate.until);
+	smp_wmb();
+}
+
+void raftblk_volume_gate(struct raftblk_volume *vol, struct raftblk_read_gate *gate)
+{
+	struct raftblk_published_gate *p = &vol->gate;
+
+	gate->term = atomic64_read_acquire(&p->term);
+	gate->until = atomic64_read_acquire(&p->until);
+	gate->clean = smp_load_acquire(&p->clean);
+}
+
 void raftblk_volume_state(struct raftblk_volume *vol, struct raftblk_state *state,
 			  struct raftblk_config *config)
 {
@@ -477,8 +510,11 @@ static bool carry_out_all(struct raftblk_volume *vol)
 
 		if (!raftblk_replica_next(rep, raftblk_now(), ready, &act))
 			break;
+		if (raftblk_action_shows(&act))
+			publish_gate(vol);
 		carry_out(vol, &act);
 	}
+	publish_gate(vol);
 	blk_finish_plug(&plug);
 	if (!stopped)
 		raftblk_net_flush(vol);

@@ -13,6 +13,7 @@ struct op {
 	u64 id;
 	u64 invoked;
 	u64 index, term;		/* where it was proposed last */
+	u64 gate_term;
 	u8 *buf;
 	struct sight *sight;
 };
@@ -122,6 +123,43 @@ void client_write(struct node *n, u8 kind, u64 sector, u32 nsect)
 	raftblk_replica_submit(&n->rep, node_now(n), &op->req);
 }
 
+static void read_direct_done(struct disk_op *dop)
+{
+	struct node *n = dop->node;
+	struct op *op = dop->ptr;
+	bool counts = !dop->failed && raftblk_gate_confirms(&n->gate, op->gate_term, node_now(n));
+
+	if (counts)
+		memcpy(op->buf, dop->buf, op->req.nsect * SECTOR);
+	io_end(dop);
+	if (counts) {
+		COUNT(reads_direct);
+		client_done(n, &op->req);
+	} else if (n->stopping) {
+		op->req.status = -ESHUTDOWN;
+		client_done(n, &op->req);
+	} else {
+		COUNT(reads_again);
+		raftblk_replica_submit(&n->rep, node_now(n), &op->req);
+	}
+	node_run(n);
+}
+
+/* As the shell does it: past the replica, if the gate that it has left is open. */
+static bool read_direct(struct node *n, struct op *op)
+{
+	struct disk_op *dop;
+
+	if (!sim.set.direct || !raftblk_gate_is_open(&n->gate, node_now(n)))
+		return false;
+	op->gate_term = n->gate.term;
+	dop = io_new(n, DISK_READ, op->req.nsect * SECTOR, read_direct_done);
+	dop->ptr = op;
+	disk_add(dop, n->super.data_start + op->req.sector, op->req.nsect, 0);
+	disk_submit(dop);
+	return true;
+}
+
 void client_read(struct node *n, u64 sector, u32 nsect)
 {
 	struct op *op = op_new(n, RAFTBLK_REQ_READ, sector, nsect);
@@ -132,6 +170,8 @@ void client_read(struct node *n, u64 sector, u32 nsect)
 	assert(op->buf && op->sight);
 	memset(op->buf, 0xdb, nsect * SECTOR);
 	oracle_read_begin(sector, nsect, op->sight);
+	if (read_direct(n, op))
+		return;
 	raftblk_replica_submit(&n->rep, node_now(n), &op->req);
 }
 
@@ -468,6 +508,20 @@ static void some_request(struct node *n, bool may_write)
 	else if (may_write && !must_wait(n))
 		client_write(n, chance(900) ? RAFTBLK_OP_WRITE : chance(500) ?
 			     RAFTBLK_OP_DISCARD : RAFTBLK_OP_ZERO, sector, nsect);
+}
+
+/* While the worker works, a reader on another processor finds the gate as it is. */
+void client_looks_in(struct node *n)
+{
+	u64 sector;
+	u32 nsect;
+
+	if (!sim.set.direct || n->stopping || n->nr_ops >= sim.set.depth ||
+	    !raftblk_gate_is_open(&n->gate, node_now(n)) || !chance(100))
+		return;
+	some_range(n, &sector, &nsect);
+	if (may_read(sector, nsect))
+		client_read(n, sector, nsect);
 }
 
 static void work(struct node *n)

@@ -139,6 +139,28 @@ static void op_capture(struct disk *d, struct disk_op *op, u32 permille)
 				       d->data + (op->piece[i].sector + j) * SECTOR, SECTOR);
 }
 
+/* What is on its way may be read already, and the next time not yet. */
+static void op_capture_early(struct disk *d, struct disk_op *op)
+{
+	struct disk_op *w;
+	u32 i, j, k;
+	u64 at;
+
+	list_for_each_entry(w, &d->inflight, link) {
+		if (w->kind != DISK_WRITE || !pieces_overlap(w, op))
+			continue;
+		for (i = 0; i < op->nr_pieces; i++)
+			for (j = 0; j < op->piece[i].nsect; j++)
+				for (k = 0; k < w->nr_pieces; k++) {
+					at = op->piece[i].sector + j - w->piece[k].sector;
+					if (at < w->piece[k].nsect && chance(300))
+						memcpy(op->buf + op->piece[i].offset + j * SECTOR,
+						       w->buf + w->piece[k].offset + at * SECTOR,
+						       SECTOR);
+				}
+	}
+}
+
 /* What would be there after a power cut that loses the whole cache. */
 u8 *disk_copy(const struct disk *d)
 {
@@ -195,6 +217,7 @@ static void op_complete(struct event *ev)
 	switch (op->kind) {
 	case DISK_READ:
 		op_capture(d, op, 500);
+		op_capture_early(d, op);
 		op_fail(d, op);
 		break;
 	case DISK_WRITE:

@@ -253,6 +253,7 @@ static void boot_state(struct node *n)
 	n->tick_at = NEVER;
 	n->tick_gen++;
 	n->spins = 0;
+	n->gate = (struct raftblk_read_gate){};
 	memset(n->table, 0, sim.set.max_entries * sizeof(*n->table));
 }
 

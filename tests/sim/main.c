@@ -399,6 +399,12 @@ static bool with_slow_votes(void)
 	return sim.seed % 11 == 6;
 }
 
+/* Likewise. */
+static bool with_direct_reads(void)
+{
+	return sim.seed % 13 < 7;
+}
+
 static void setup_members(struct setup *s)
 {
 	s->members = true;
@@ -451,6 +457,7 @@ static void setup(struct setup *s)
 	s->volume_max = s->resizes ? 2 * s->volume_sectors : s->volume_sectors;
 	setup_recall(s);
 	s->slow_votes = with_slow_votes();
+	s->direct = with_direct_reads();
 }
 
 static void setup_print(const struct setup *s)

@@ -647,9 +647,15 @@ void node_run_at(struct node *n, u64 now)
 		if (++loops > 100000)
 			sim_fail("node %u: hands out actions without end (type %d)", n->id, a.type);
 		check_node(n);
+#ifndef RAFTBLK_PLANT_GATE_LATE	/* planted fault: what leaves is news before the gate is shut */
+		if (raftblk_action_shows(&a))
+			raftblk_replica_gate(&n->rep, &n->gate);
+#endif
 		node_do(n, &a);
+		client_looks_in(n);
 	}
 	check_node(n);
+	raftblk_replica_gate(&n->rep, &n->gate);
 	if (!n->stopping)
 		node_arm(n);
 	else if (!n->nr_io)

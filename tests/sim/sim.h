@@ -74,7 +74,7 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(owners_stripped) X(removals) X(replacements) X(told) X(wiped) \
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
 	X(writes) X(zeroes) X(reads) X(writes_maybe) X(writes_eio) X(io_timeouts) X(reproposed) \
-	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_failed) \
+	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_direct) X(reads_again) X(reads_failed) \
 	X(checkpoints) X(map_writes) X(map_vague) X(log_reads) X(applies) X(recovered_entries) \
 	X(msg_sent) X(msg_dropped) X(msg_duplicated) X(msg_reordered) X(msg_corrupted) X(msg_stalled) \
 	X(catchups_begun) X(catchups_again) X(catchups_ended) X(chunks_read) X(chunks_written) \
@@ -116,6 +116,7 @@ struct setup {
 	u32 max_entries;
 	u32 extent_sectors;
 	u32 max_req_sectors;
+	bool direct;		/* reads go past the replica where they may */
 	bool tcp;		/* connections: in order, may break; else datagrams */
 	u32 drop, duplicate, reorder, corrupt;	/* permille */
 	u64 net_min, net_max;	/* delay */
@@ -330,6 +331,7 @@ struct node {
 	struct raftblk_vmap_block *vmap_blocks;
 	struct list_head payloads;
 	u32 nr_io;
+	struct raftblk_read_gate gate;	/* as the shell leaves it for reads */
 
 	/* clock: local = base_local + (now - base_real) * ppm / 10^6 */
 	u64 base_real, base_local, ppm;
@@ -431,6 +433,7 @@ void client_reset(void);
 void client_start(struct node *n);
 void client_node_down(struct node *n);
 void client_done(struct node *n, struct raftblk_req *req);
+void client_looks_in(struct node *n);
 void client_opened(struct node *n, struct raftblk_open *open);
 void client_changed(struct node *n, struct raftblk_change *c);
 void client_fenced(struct node *n);
