@@ -57,6 +57,13 @@ struct raft_params {
 	u64 recall_ns;
 };
 
+/*
+ * Who is up and can be reached has to have been heard by then, or what it alone knows is missed
+ * although it would have said so: as long as it may take until it has connected (see dial.c), and
+ * a second for the handshake, the question and the answer.
+ */
+#define RAFT_RECALL_NS	(4000 * RAFTBLK_NSEC_PER_MSEC)
+
 #define RAFT_PARAMS_DEFAULT { \
 	.election_ns = 1000 * RAFTBLK_NSEC_PER_MSEC, \
 	.heartbeat_ns = 150 * RAFTBLK_NSEC_PER_MSEC, \
@@ -65,7 +72,7 @@ struct raft_params {
 	.window_entries = 1024, \
 	.batch_bytes = 512U << 10, \
 	.quorum_reads = false, \
-	.recall_ns = 1000 * RAFTBLK_NSEC_PER_MSEC, \
+	.recall_ns = RAFT_RECALL_NS, \
 }
 
 /* How a leader sends to a peer */

@@ -10,10 +10,11 @@
  *
  * So whoever hears a promise from a member remembers it, in its checkpoint too, with
  * the life in which it was given, and tells it to that member's next life.  Before a
- * member has heard all others, or waited for them for as long as it must not vote
- * anyway, it says nothing and listens to nothing.  Where they remember more than
- * is on its disk, it goes on as one that has lost acknowledged entries (rule 10):
- * it does not stand, and votes only for who cannot lack them, until it has them.
+ * member has heard all others, or waited for them for as long as one that is up may
+ * take to connect (RAFT_RECALL_NS), it says nothing and listens to nothing.  Where
+ * they remember more than is on its disk, it goes on as one that has lost
+ * acknowledged entries (rule 10): it does not stand, and votes only for who cannot
+ * lack them, until it has them.
  *
  * What was promised only to members that are gone is not found out.  That takes the
  * loss of two disks, this one's and theirs.

@@ -12,6 +12,14 @@
 #define BACKOFF_MIN_MS	50
 #define BACKOFF_MAX_MS	2000
 
+/*
+ * A member that has just started waits to hear from all that are up what it had promised.  For
+ * those that dial it, it may take a whole attempt that met nobody and the delay behind it, less
+ * the second after which TCP asks again: that one is for the handshake.
+ */
+static_assert(RAFT_RECALL_NS >=
+	      (RAFTBLK_CONNECT_TIMEOUT_MS + BACKOFF_MAX_MS) * RAFTBLK_NSEC_PER_MSEC);
+
 /* A connection that lived shorter than this was no success. */
 #define LIVED_LONG	(2 * HZ)
 

@@ -12,7 +12,6 @@
 #include "../compat/socket.h"
 #include "sock.h"
 
-#define CONNECT_TIMEOUT		(2 * HZ)
 #define CONNECT_SYN_RETRIES	2
 #define LISTEN_BACKLOG		128
 
@@ -209,7 +208,7 @@ int raftblk_sock_connect(struct net *ns, const struct raftblk_addr *local,
 		return err;
 	raftblk_sock_prepare(sock);
 	tcp_sock_set_syncnt(sock->sk, CONNECT_SYN_RETRIES);
-	sock->sk->sk_sndtimeo = CONNECT_TIMEOUT;
+	sock->sk->sk_sndtimeo = msecs_to_jiffies(RAFTBLK_CONNECT_TIMEOUT_MS);
 
 	/* the listener tells members from strangers by where they come from */
 	if (local->family == remote->family) {

@@ -13,6 +13,9 @@
 
 #include "../core/wire.h"
 
+/* TCP asks at once and, when there is no answer, a second later. */
+#define RAFTBLK_CONNECT_TIMEOUT_MS	2000
+
 struct net;
 struct raftblk_sockref;
 struct raftblk_sockset;

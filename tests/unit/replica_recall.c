@@ -210,6 +210,45 @@ REPLICA_TEST(recall_waits, "who is down is waited for, not for ever, and asked w
 	check(events(W3, RAFTBLK_EVENT_OLDER_DISK) == 1);
 }
 
+/*
+ * A member with a higher id dials those with a lower one.  An attempt to connect to a machine that
+ * is down asks twice, in the first second, and the next comes up to three seconds after that.
+ */
+#define CONNECT_GAP_MS	3000
+
+REPLICA_TEST(recall_dial, "who is up but has yet to connect is waited for")
+{
+	u64 commit;
+	u32 i;
+
+	make(3, 3);
+	for (i = 1; i <= 3; i++)
+		world[i].params.raft.recall_ns = RAFT_RECALL_NS;
+	lead(W3);
+	check(open_now(W3, &(struct raftblk_open){}) == 0);
+	ended(submit(W3, RAFTBLK_OP_WRITE, 0, 8, 1), 0);
+	pass(1000);
+	keep(W1);
+	world_crash(W2);
+	for (i = 1; i < 20; i++)
+		ended(submit(W3, RAFTBLK_OP_WRITE, i % 16 * 8, 8, i), 0);
+	commit = W3->rep.raft.commit;
+	/* Only W3 has that now, and it stays up. */
+	world_crash(W1);
+	set_back(W1);
+	pass(5000);
+	W3->cut = true;
+	world_start(W1);
+	world_start(W2);
+	pass(CONNECT_GAP_MS);
+	W3->cut = false;
+	pass(10000);
+	check(events(W1, RAFTBLK_EVENT_OLDER_DISK) == 1);
+	check(W1->rep.applied >= commit && W2->rep.applied >= commit);
+	check(entries_at(W3, 19 % 16 * 8) == 2);
+	check(same_data());
+}
+
 REPLICA_TEST(not_older, "a member that was only down is what it was")
 {
 	static struct raftblk_open open;
