@@ -15,8 +15,8 @@ JOBS ?= $(shell nproc)
 # Find out again after `make deps` may have installed headers.
 SUBMAKE = $(MAKE) --no-print-directory
 
-.PHONY: all deps module module-debug tool demo test test-unit test-trace test-sim test-planted \
-	test-tool test-kselftest test-vm test-debug lint lab lab-shell lab-down bench \
+.PHONY: all deps module module-debug module-newer tool demo test test-unit test-trace \
+	test-sim test-planted test-tool test-kselftest test-vm test-debug lint lab lab-shell lab-down bench \
 	install clean help
 .DEFAULT_GOAL := all
 
@@ -43,6 +43,9 @@ module-debug:
 	$(call build_module,$(DEBUG_KDIR),$(BUILD)/module/debug)
 	@for check in asan ubsan; do nm -u $(BUILD)/module/debug/raftblk.ko | grep -q "__$$check" || \
 		{ echo "the debug module was built without $$check" >&2; exit 1; }; done
+
+module-newer:			## the module for the kernels of other Debian suites; SUITES="trixie sid"
+	@tests/kernel/newer --image $(SUITES)
 
 tool:
 	@$(SUBMAKE) -C userspace O=$(BUILD)

@@ -28,6 +28,14 @@ again()		# again NAME DEV: down, up, the same
 	up "$2" vol
 	is "$1: the same after down and up" "$(digest)" "$sum"
 }
+new_loop()	# new_loop WHAT: the volume on a loop device that was not asked anything
+{
+	must raftblk down vol
+	must losetup -d "$loop"
+	must losetup -b 4096 "$loop" $TMP/image
+	check "$1: the device does not say yet" test "$(queue write_zeroes_max_bytes "$loop")" -gt 0
+	up "$loop" vol
+}
 
 # A RAM disk can do nothing but read and write.
 must modprobe brd rd_nr=1 rd_size=16384
@@ -39,7 +47,8 @@ gap "zeroes by pages" blkdiscard -fz
 again "RAM disk" /dev/ram0
 must raftblk down vol
 
-# Sectors of 4 KiB, and one that says only when asked that it cannot zero.
+# Sectors of 4 KiB, and one that says only when asked that it cannot zero.  Newer kernels'
+# loop devices remember that they were asked, so each question is for a new one.
 must modprobe loop
 io noise $TMP/image $((16 * MB))
 loop=$(losetup -f)
@@ -49,7 +58,9 @@ fails "512 on a device of 4096" "sectors" raftblk create vol "$loop" --addr 127.
 create vol "$loop" --log-size 4M
 is "4096 on a device of 4096" "$(queue logical_block_size)" 4096
 check "old data reads as zeros" zeros 0 $((8 * MB))
+new_loop "discard"
 gap "discard that the device refuses" blkdiscard -f
+new_loop "zeroes"
 gap "zeroes that it refuses" blkdiscard -fz
 again "large sectors" "$loop"
 must raftblk down vol
