@@ -209,6 +209,8 @@ struct raft_mark {
  *	promised to it in that
  * @older: others remember more than its disk: see raft_recall.c
  * @older_id, @older_term, @older_index: which one, and what, first
+ * @contradicted: what is committed here is not what others have committed: somebody's disk
+ *	was set back, and this member must stop
  * @heard_leader_at: last word from a current leader; start of this member
  *	counts as one, since what it promised before is forgotten
  * @election_at: campaign when this time comes
@@ -260,6 +262,7 @@ struct raft {
 	u64 recall_until;
 	u64 led_term;
 	bool older;
+	bool contradicted;
 	u32 older_id;
 	u64 older_term;
 	u64 older_index;

@@ -31,8 +31,15 @@ static bool raft_follow(struct raft *r, u64 now, const struct raftblk_msg *m)
 	}
 	/* Two leaders of one term: a broken peer.  Never follow it. */
 	if (m->term == r->term && (r->role == RAFT_LEADER ||
-				   (r->leader && r->leader != m->from)))
+				   (r->leader && r->leader != m->from))) {
+		/*
+		 * Unless it joined since: then it is this member that leads by a configuration of
+		 * which others know nothing any more, from an older copy of its disk.
+		 */
+		if (r->role == RAFT_LEADER && raftblk_config_is_newcomer(&r->config, m->from))
+			r->contradicted = true;
 		return false;
+	}
 	if (m->term > r->term || r->role != RAFT_FOLLOWER || r->leader != m->from)
 		raft_become_follower(r, now, m->term, m->from);
 	r->heard_leader_at = now;
@@ -85,18 +92,31 @@ static void raft_refuse(struct raft *r, const struct raftblk_msg *m)
 	p->append_resp.hint_term = raftblk_log_term(r->log, hint);
 }
 
+/*
+ * Committed entries are in the log of every leader of that term or of a later one (Leader
+ * Completeness), and that term is on disk: see raft_follow_commit().  Were it not so, as after a
+ * disk was set back that nobody could tell, each of the two has told somebody else that its own
+ * are there for good.  To take one for the other would be to acknowledge what is not here.
+ */
+static bool raft_same_term(struct raft *r, u64 index, u64 term)
+{
+	u64 own = raftblk_log_term(r->log, index);
+
+	if (own == term)
+		return true;
+	/* Below the log it is not known any more. */
+	if (index <= r->commit && index + 1 >= r->log->first)
+		r->contradicted = true;
+	return false;
+}
+
 /* Does the log have what the leader has before the entries it sends? */
-static bool raft_has_prev(const struct raft *r, const struct raftblk_msg *m)
+static bool raft_has_prev(struct raft *r, const struct raftblk_msg *m)
 {
 	if (m->index > r->log->last)
 		return false;
-	/*
-	 * Committed entries are in the log of every leader of that term or of a later one (Leader
-	 * Completeness), and that term is on disk: see raft_follow_commit().
-	 */
-	if (m->index <= r->commit)
-		return true;
-	return raftblk_log_term(r->log, m->index) == m->log_term;
+	return raft_same_term(r, m->index, m->log_term) ||
+	       (m->index <= r->commit && !r->contradicted);
 }
 
 /*
@@ -106,7 +126,7 @@ static bool raft_has_prev(const struct raft *r, const struct raftblk_msg *m)
 static bool raft_follow_entry(struct raft *r, u64 index, struct raftblk_entry *e)
 {
 	if (index <= r->commit)
-		return true;
+		return raft_same_term(r, index, e->term) || !r->contradicted;
 	if (index <= r->log->last) {
 #ifndef RAFTBLK_PLANT_CUT_ON_DUPLICATE
 		/*
@@ -146,7 +166,8 @@ void raft_receive_append(struct raft *r, u64 now, const struct raftblk_msg *m)
 	if (!raft_follow(r, now, m))
 		return;
 	if (!raft_has_prev(r, m)) {
-		raft_refuse(r, m);
+		if (!r->contradicted)
+			raft_refuse(r, m);
 		return;
 	}
 	for (i = 0; i < m->nr; i++)

@@ -327,6 +327,10 @@ static void receive_check_room(struct raftblk_replica *rep, const struct raftblk
 static void receive_consensus(struct raftblk_replica *rep, u64 now, const struct raftblk_msg *m)
 {
 	raft_receive(&rep->raft, now, m);
+	if (rep->raft.contradicted) {
+		raftblk_replica_fault(rep, -EUCLEAN);
+		return;
+	}
 	/* Others remember what is not here: that has to be on disk before anything else. */
 	if (rep->raft.proof_index > rep->ckpt.proof_index)
 		rep->proof_pending = true;

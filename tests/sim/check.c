@@ -594,8 +594,10 @@ void check_boot(struct node *n, const struct raftblk_recovered *found)
 	n->sh_last = log->last;
 	n->sh_first = log->first;
 	check_log(n, true);
+	/* in the place of what rotted away, what that had replaced may be back */
 	for (i = log->first; i <= log->last; i++)
-		n->dur_term[i] = n->sh_term[i];
+		if (!n->rotten || i > n->dur_last)
+			n->dur_term[i] = n->sh_term[i];
 	if (n->rotten)
 		n->rot_last = max(n->rot_last, n->dur_last);
 	/* what its disk had when it was set back was judged just now */

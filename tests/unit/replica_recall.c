@@ -249,6 +249,88 @@ REPLICA_TEST(recall_dial, "who is up but has yet to connect is waited for")
 	check(same_data());
 }
 
+/* It becomes a voter. */
+static void join(struct world *w)
+{
+	struct raftblk_change c = { .kind = RAFTBLK_CHANGE_JOIN };
+	u32 id = w - world;
+
+	memset(c.member.incarnation, id, 16);
+	c.member.addr.family = 4;
+	c.member.addr.port = id;
+	check(change_now(W1, &c) == 0);
+	world_make(id, 1);
+	w->params.catchup = true;
+	w->params.raft.recall_ns = w->params.raft.election_ns;
+	w->ckpt[0].config = W1->rep.raft.config;
+	w->ckpt[0].config.index = 0;
+	world_start(w);
+	pass(3000);
+	check(raftblk_member_votes(&W1->rep.raft.config.member[id - 1]));
+}
+
+/*
+ * W1 was alone when the copy was made.  The others joined, and lead now; it has started from the
+ * copy, leads alone, and has committed something else in the place of its second write.
+ */
+static void forked(void)
+{
+	static struct raftblk_open open;
+
+	make(1, 1);
+	lead(W1);
+	check(open_now(W1, &open) == 0);
+	ended(submit(W1, RAFTBLK_OP_WRITE, 0, 8, 1), 0);
+	pass(1000);
+	keep(W1);
+	ended(submit(W1, RAFTBLK_OP_WRITE, 8, 8, 2), 0);
+	join(W2);
+	join(W3);
+	pass(1000);
+	world_crash(W1);
+	pass(5000);
+	set_back(W1);
+	W1->cut = true;
+	world_start(W1);
+	pass(10);
+	check(raft_leads(&W1->rep.raft) && !entries_at(W1, 8));
+}
+
+/* It does not pass for one of them, and they go on. */
+static void ends_alone(struct world *leads)
+{
+	static struct raftblk_open open;
+
+	W1->cut = false;
+	pass(5000);
+	check(W1->rep.fault == -EUCLEAN);
+	check(!W2->rep.fault && !W3->rep.fault);
+	lead(leads);
+	open_now(leads, &open);
+	pass(5000);
+	check(leads->opened == &open && !open.status);
+	check(read_byte(leads, 8) == 2);
+	ended(submit(leads, RAFTBLK_OP_WRITE, 8, 8, 4), 0);
+}
+
+REPLICA_TEST(older_alone_same, "a copy that led alone stops when it hears of who leads that term")
+{
+	struct world *leads;
+
+	forked();
+	leads = raft_leads(&W2->rep.raft) ? W2 : W3;
+	check(raft_leads(&leads->rep.raft) && leads->rep.raft.term == W1->rep.raft.term);
+	ends_alone(leads);
+}
+
+REPLICA_TEST(older_alone_led, "a copy that led alone stops when it is led and has something else for committed")
+{
+	forked();
+	lead(raft_leads(&W2->rep.raft) ? W3 : W2);
+	check(max(W2->rep.raft.term, W3->rep.raft.term) > W1->rep.raft.term);
+	ends_alone(raft_leads(&W2->rep.raft) ? W2 : W3);
+}
+
 REPLICA_TEST(not_older, "a member that was only down is what it was")
 {
 	static struct raftblk_open open;
