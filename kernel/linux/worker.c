@@ -270,11 +270,6 @@ static void publish_state(struct raftblk_volume *vol)
 	spin_unlock_bh(&vol->state_lock);
 }
 
-/*
- * Shut before it changes to another term, so that nobody takes the lease of one for that of
- * the other.  The barrier in the end: who gets to know of what is shown next finds the gate as it
- * is now.
- */
 static void publish_gate(struct raftblk_volume *vol)
 {
 	struct raftblk_published_gate *p = &vol->gate;
@@ -282,15 +277,18 @@ static void publish_gate(struct raftblk_volume *vol)
 
 	raftblk_replica_gate(&vol->replica, &gate);
 	if (atomic64_read(&p->term) != gate.term) {
+		/* Shut first, so that nobody takes the lease of one term for that of another. */
 		atomic64_set(&p->until, 0);
-		smp_wmb();	/* pairs with the acquire of the term */
+		/* Pairs with the acquire of the term in raftblk_volume_gate(). */
+		smp_wmb();
 		atomic64_set(&p->term, gate.term);
 	}
-	/* What was applied is in the data area before the gate says so. */
 	if (p->clean != gate.clean)
+		/* What was applied is in the data area before the gate says so. */
 		smp_store_release(&p->clean, gate.clean);
 	if (atomic64_read(&p->until) != gate.until)
 		atomic64_set_release(&p->until, gate.until);
+	/* Who gets to know of what is shown next finds the gate as it is now. */
 	smp_wmb();
 }
 
@@ -300,6 +298,7 @@ void raftblk_volume_gate(struct raftblk_volume *vol, struct raftblk_read_gate *g
 
 	gate->term = atomic64_read_acquire(&p->term);
 	gate->until = atomic64_read_acquire(&p->until);
+	/* Pairs with the release in publish_gate(): what is read next is not read before. */
 	gate->clean = smp_load_acquire(&p->clean);
 }
 
