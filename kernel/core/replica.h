@@ -672,20 +672,6 @@ void raftblk_replica_applied(struct raftblk_replica *rep, u64 now, u64 index, in
 void raftblk_replica_flushed(struct raftblk_replica *rep, u64 now, int status);
 void raftblk_replica_read_done(struct raftblk_replica *rep, u64 now,
 			       struct raftblk_req *req, int status);
-/*
- * Can anybody outside see by it that something has changed?  Before that the gate is taken.  APPLY:
- * nobody may wait for its write any more, as after a time-out; but while it is on its way the lower
- * device may return what was there before or what comes after, and so first this and then that.
- */
-static inline bool raftblk_action_shows(const struct raftblk_action *a)
-{
-	return a->type == RAFTBLK_ACT_SEND || a->type == RAFTBLK_ACT_DONE ||
-	       a->type == RAFTBLK_ACT_OPENED || a->type == RAFTBLK_ACT_CHANGED ||
-	       a->type == RAFTBLK_ACT_EVENT || a->type == RAFTBLK_ACT_APPLY;
-}
-
-/* As it stands, for reads that go past the replica. */
-void raftblk_replica_gate(const struct raftblk_replica *rep, struct raftblk_read_gate *gate);
 void raftblk_replica_vmap_written(struct raftblk_replica *rep, u64 now, int status);
 
 /* @id: of the action.  A chunk that cannot be read has unknown hashes; one that
@@ -738,6 +724,21 @@ void raftblk_replica_grown(struct raftblk_replica *rep, u64 now, int status, u64
  */
 bool raftblk_replica_next(struct raftblk_replica *rep, u64 now, u32 ready,
 			  struct raftblk_action *a);
+
+/*
+ * Can anybody outside see by it that something has changed?  Before that the gate is taken.  APPLY:
+ * nobody may wait for its write any more, as after a time-out; but while it is on its way the lower
+ * device may return what was there before or what comes after, and so first this and then that.
+ */
+static inline bool raftblk_action_shows(const struct raftblk_action *a)
+{
+	return a->type == RAFTBLK_ACT_SEND || a->type == RAFTBLK_ACT_DONE ||
+	       a->type == RAFTBLK_ACT_OPENED || a->type == RAFTBLK_ACT_CHANGED ||
+	       a->type == RAFTBLK_ACT_EVENT || a->type == RAFTBLK_ACT_APPLY;
+}
+
+/* As it stands, for reads that go past the replica. */
+void raftblk_replica_gate(const struct raftblk_replica *rep, struct raftblk_read_gate *gate);
 
 /**
  * raftblk_replica_removed() - a peer says that this member is none any more

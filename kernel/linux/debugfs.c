@@ -31,8 +31,8 @@ static int state_show(struct seq_file *m, void *v)
 	seq_printf(m, "applies %llu %llu\nflushes %llu\nvotes %llu\ncheckpoints %llu\n",
 		   st->applies, st->apply_bytes, st->flushes, st->votes, st->checkpoints);
 	seq_printf(m, "reads %llu %llu\nwrites %llu %llu\ndiscards %llu %llu\nerrors %llu\n",
-		   st->reads + atomic64_read(&vol->direct_reads),
-		   st->read_bytes + atomic64_read(&vol->direct_read_bytes), st->writes, st->write_bytes,
+		   raftblk_volume_reads(vol), raftblk_volume_read_bytes(vol),
+		   st->writes, st->write_bytes,
 		   st->discards, st->discard_bytes, st->errors);
 	seq_printf(m, "direct_reads %lld %lld\n", atomic64_read(&vol->direct_reads),
 		   atomic64_read(&vol->direct_read_bytes));

@@ -48,14 +48,14 @@ static void direct_ended(struct bio *bio)
  * its list of bios, it would wait for what comes next, and that may wait for it.
  *
  * What the task has gathered may also hold what this bio would have to wait for, a tag of the lower
- * device or the end of a freeze.  So it is not to wait: it fails, and the worker reads.
+ * device or the end of a freeze.  So it is one that does not wait (raftblk_lower_clone_read()): it
+ * fails, and the worker reads.
  */
 static void submit_at_once(struct bio *bio)
 {
 	struct bio_list *list = current->bio_list;
 	struct blk_plug *plug = current->plug;
 
-	bio->bi_opf |= REQ_NOWAIT;
 	current->bio_list = NULL;
 	current->plug = NULL;
 	submit_bio_noacct(bio);

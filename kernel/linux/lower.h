@@ -114,8 +114,9 @@ void raftblk_lower_grow(struct raftblk_volume *vol, u64 sectors, bool assume_zer
 /* Tell the replica how far that is. */
 void raftblk_lower_grow_look(struct raftblk_volume *vol);
 /*
- * A bio that reads what @rq, a read, wants; NULL: not now, or not in one bio.  Does not wait.  The
- * caller submits it, and the operation is not counted: the request is what keeps the device.
+ * A bio that reads what @rq, a read, wants; NULL: not now, or not in one bio.  Neither this nor the
+ * bio waits for anything: it fails instead (REQ_NOWAIT).  The caller submits it, and the operation
+ * is not counted: the request is what keeps the device.
  */
 struct bio *raftblk_lower_clone_read(struct raftblk_volume *vol, struct request *rq);
 /* @io: part of the request's own struct; with it the read ends in raftblk_blk_read_ended() */

@@ -241,13 +241,15 @@ struct bio *raftblk_lower_clone_read(struct raftblk_volume *vol, struct request 
 	struct bio *bio;
 
 	/* Several bios would have to be waited for; faults are injected in the worker's way. */
-	if (!bdev_nowait(lower->bdev) || rq->bio != rq->biotail || atomic_read(&lower->inject[RAFTBLK_IO_READ]) ||
+	if (!bdev_nowait(lower->bdev) || rq->bio != rq->biotail ||
+	    atomic_read(&lower->inject[RAFTBLK_IO_READ]) ||
 	    !inside_data_area(vol, blk_rq_pos(rq), blk_rq_sectors(rq)))
 		return NULL;
 	bio = bio_alloc_clone(lower->bdev, rq->bio, GFP_NOWAIT | __GFP_NOWARN, &lower->clones);
 	if (!bio)
 		return NULL;
-	bio->bi_opf = REQ_OP_READ | (rq->cmd_flags & (REQ_SYNC | REQ_META | REQ_PRIO));
+	bio->bi_opf = REQ_OP_READ | REQ_NOWAIT |
+		      (rq->cmd_flags & (REQ_SYNC | REQ_META | REQ_PRIO));
 	bio->bi_iter.bi_sector = vol->super.data_start + blk_rq_pos(rq);
 	return bio;
 }

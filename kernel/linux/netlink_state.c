@@ -296,9 +296,8 @@ static int put_stats(struct sk_buff *skb, const struct raftblk_volume *vol)
 		int attr;
 		u64 value;
 	} row[] = {
-		{ RAFTBLK_A_STATS_READS, s->reads + atomic64_read(&vol->direct_reads) },
-		{ RAFTBLK_A_STATS_READ_BYTES,
-		  s->read_bytes + atomic64_read(&vol->direct_read_bytes) },
+		{ RAFTBLK_A_STATS_READS, raftblk_volume_reads(vol) },
+		{ RAFTBLK_A_STATS_READ_BYTES, raftblk_volume_read_bytes(vol) },
 		{ RAFTBLK_A_STATS_WRITES, s->writes },
 		{ RAFTBLK_A_STATS_WRITE_BYTES, s->write_bytes },
 		{ RAFTBLK_A_STATS_DISCARDS, s->discards },

@@ -195,6 +195,17 @@ static inline bool raftblk_volume_is_witness(const struct raftblk_volume *vol)
 	return !vol->super.data_sectors;
 }
 
+/* The worker's and those that went past it. */
+static inline u64 raftblk_volume_reads(const struct raftblk_volume *vol)
+{
+	return vol->stats.reads + atomic64_read(&vol->direct_reads);
+}
+
+static inline u64 raftblk_volume_read_bytes(const struct raftblk_volume *vol)
+{
+	return vol->stats.read_bytes + atomic64_read(&vol->direct_read_bytes);
+}
+
 /* The clock of the core: runs through suspend. */
 static inline u64 raftblk_now(void)
 {

@@ -74,7 +74,8 @@ void sim_trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 	X(owners_stripped) X(removals) X(replacements) X(told) X(wiped) \
 	X(torn_tails) X(rotten_records) X(corruption_found) X(proven) \
 	X(writes) X(zeroes) X(reads) X(writes_maybe) X(writes_eio) X(io_timeouts) X(reproposed) \
-	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_direct) X(reads_again) X(reads_failed) \
+	X(reads_overlay) X(reads_lease) X(reads_quorum) X(reads_follower) X(reads_direct) \
+	X(reads_again) X(reads_failed) \
 	X(checkpoints) X(map_writes) X(map_vague) X(log_reads) X(applies) X(recovered_entries) \
 	X(msg_sent) X(msg_dropped) X(msg_duplicated) X(msg_reordered) X(msg_corrupted) X(msg_stalled) \
 	X(catchups_begun) X(catchups_again) X(catchups_ended) X(chunks_read) X(chunks_written) \
